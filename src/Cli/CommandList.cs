@@ -1,0 +1,13 @@
+using System.CommandLine;
+
+namespace PixSearch.Cli;
+
+/// <summary>The commands of <c>px</c>, in the order in which the help shows them.</summary>
+internal static class CommandList
+{
+    /// <summary>All commands.</summary>
+    public static IEnumerable<Command> All()
+    {
+        yield break;
+    }
+}
