@@ -3,7 +3,8 @@ namespace PixSearch.Abstractions;
 /// <summary>A question about a picture.</summary>
 public sealed record AnswerRequest
 {
-    /// <summary>The encoded picture (JPEG, PNG or WebP), exactly as it arrived; null for a question without picture.</summary>
+    /// <summary>The encoded picture (JPEG, PNG or WebP), exactly as it arrived; null for a question without
+    /// picture.</summary>
     public ReadOnlyMemory<byte> Picture { get; init; }
 
     /// <summary>The question, UTF-8 text.</summary>

@@ -4,7 +4,8 @@ namespace PixSearch.Abstractions;
 public interface IRetriever
 {
     /// <summary>
-    /// Answers a query with hits, best first. A leg that fails or is late yields <see cref="RetrievalResult.Partial"/>, not an
+    /// Answers a query with hits, best first. A leg that fails or is late yields
+    /// <see cref="RetrievalResult.Partial"/>, not an
     /// exception; an index that does not exist throws <see cref="PixException"/>.
     /// </summary>
     ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation);

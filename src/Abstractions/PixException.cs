@@ -1,7 +1,8 @@
 namespace PixSearch.Abstractions;
 
 /// <summary>
-/// An expected error. The message says what, the value, the limit and the knob, in one line; it is shown to users as it is.
+/// An expected error. The message says what, the value, the limit and the knob, in one line; it is shown to users as
+/// it is.
 /// </summary>
 public sealed class PixException(PixErrorKind kind, string message, Exception? inner = null) : Exception(message, inner)
 {

@@ -1,7 +1,8 @@
 namespace PixSearch.Abstractions;
 
 /// <summary>
-/// The control strings of search-interleaved decoding (PixSearch §3.2, Algorithm 1) and the form of evidence. They are matched on
+/// The control strings of search-interleaved decoding (PixSearch §3.2, Algorithm 1) and the form of evidence. They
+/// are matched on
 /// decoded text, never on token ids, since a tokenizer may cut them anyhow.
 /// </summary>
 public static class SearchProtocol
@@ -33,10 +34,12 @@ public static class SearchProtocol
     /// <summary>What the model reads when a search found nothing.</summary>
     public const string NothingFound = "nothing found";
 
-    /// <summary>The answer to a question whose answer is not to be found (lower case; the metric looks for it).</summary>
+    /// <summary>The answer to a question whose answer is not to be found (lower case; the metric looks for
+    /// it).</summary>
     public const string DontKnow = "i don't know";
 
-    /// <summary>Which search a payload asks for; anything but the two literals is itself a text query (trimmed).</summary>
+    /// <summary>Which search a payload asks for; anything but the two literals is itself a text query
+    /// (trimmed).</summary>
     public static (SearchModality Modality, string Query) ParsePayload(string payload)
     {
         string trimmed = payload.Trim();
@@ -49,7 +52,8 @@ public static class SearchProtocol
     }
 
     /// <summary>
-    /// Evidence as the model reads it: <c>Title: snippet | Title: snippet</c>. A control string inside a document is defused (its
+    /// Evidence as the model reads it: <c>Title: snippet | Title: snippet</c>. A control string inside a document is
+    /// defused (its
     /// angle bracket is dropped), so that a document can never steer the protocol.
     /// </summary>
     /// <param name="hits">Best first.</param>

@@ -3,8 +3,10 @@ using System.Numerics;
 namespace PixSearch.Abstractions;
 
 /// <summary>
-/// The project's source of chance: xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64. Its stream is specified
-/// (unlike <see cref="Random"/>'s), so that equal seeds give equal data sets and equal training runs on every runtime. The state
+/// The project's source of chance: xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64. Its stream is
+/// specified
+/// (unlike <see cref="Random"/>'s), so that equal seeds give equal data sets and equal training runs on every
+/// runtime. The state
 /// is 256 bits and can be saved and restored. Used by one thread at a time.
 /// </summary>
 public sealed class SeededRandom
@@ -39,7 +41,8 @@ public sealed class SeededRandom
     public SeededRandomState State => new(_s0, _s1, _s2, _s3);
 
     /// <summary>
-    /// A source of its own for a numbered purpose (sample 17, worker 3): depends on the seed and the number only, not on how
+    /// A source of its own for a numbered purpose (sample 17, worker 3): depends on the seed and the number only,
+    /// not on how
     /// much was drawn elsewhere.
     /// </summary>
     public static SeededRandom ForStream(ulong seed, ulong stream)
@@ -98,7 +101,8 @@ public sealed class SeededRandom
     /// <summary>True with the given probability.</summary>
     public bool NextBool(double probability = 0.5) => NextDouble() < probability;
 
-    /// <summary>A number of the standard normal distribution (Box-Muller; two draws each, so that the state stays 256 bits).</summary>
+    /// <summary>A number of the standard normal distribution (Box-Muller; two draws each, so that the state stays
+    /// 256 bits).</summary>
     public double NextGaussian()
     {
         double radius = Math.Sqrt(-2 * Math.Log(1 - NextDouble()));

@@ -3,7 +3,8 @@ using System.Text.Json.Serialization;
 namespace PixSearch.Abstractions;
 
 /// <summary>
-/// One event of a session (design.md §4). Sequence numbers start at 0 and have no holes; every session ends with exactly one
+/// One event of a session (design.md §4). Sequence numbers start at 0 and have no holes; every session ends with
+/// exactly one
 /// <see cref="Finished"/> or <see cref="Failed"/>. The JSON form carries the type name in <c>type</c>.
 /// </summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
@@ -26,7 +27,8 @@ public sealed record TextDelta(string Text) : SessionEvent;
 /// <summary>Decoding paused for a search.</summary>
 /// <param name="Turn">Number of the search in this session, from 1.</param>
 /// <param name="Modality">What is sent to the index.</param>
-/// <param name="Query">The text query, or the phrase of the entity whose crop is sent; empty for the whole image.</param>
+/// <param name="Query">The text query, or the phrase of the entity whose crop is sent; empty for the whole
+/// image.</param>
 /// <param name="MaskId">The mask whose crop is the query; only for region searches that found one.</param>
 public sealed record SearchStarted(int Turn, SearchModality Modality, string Query, int? MaskId) : SessionEvent;
 

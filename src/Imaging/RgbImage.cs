@@ -12,7 +12,8 @@ public sealed class RgbImage
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         if (pixels.LongLength != (long)width * height * 3)
         {
-            throw new ArgumentException($"A {width}x{height} RGB picture has {(long)width * height * 3} bytes, not {pixels.Length}.");
+            throw new ArgumentException(
+                $"A {width}x{height} RGB picture has {(long)width * height * 3} bytes, not {pixels.Length}.");
         }
 
         (Width, Height, _pixels) = (width, height, pixels);

@@ -20,7 +20,8 @@ public enum ModelFamily
 }
 
 /// <summary>
-/// What the engine needs of a model, whichever family. A <b>slot</b> is one position of the language model: a token id (>= 0) or
+/// What the engine needs of a model, whichever family. A <b>slot</b> is one position of the language model: a token
+/// id (>= 0) or
 /// row k of the picture's encoding, written as <c>~k</c> (negative). All methods run on the engine thread.
 /// </summary>
 public interface ISegmentingModel : IDisposable
@@ -49,29 +50,34 @@ public interface ISegmentingModel : IDisposable
     /// <summary>The prompt of the family's template, with the picture's slots in place.</summary>
     ModelPrompt BuildPrompt(string question, RgbImage? picture);
 
-    /// <summary>The expensive part of a picture, done once: rows for the language model and features for masks.</summary>
+    /// <summary>The expensive part of a picture, done once: rows for the language model and features for
+    /// masks.</summary>
     IImageEncoding EncodeImage(RgbImage picture);
 
     /// <summary>
-    /// One step over several sequences. Returns logits of each sequence's last row [sequences, vocabulary] and hidden states
+    /// One step over several sequences. Returns logits of each sequence's last row [sequences, vocabulary] and
+    /// hidden states
     /// after the final norm of all rows [rows, hidden].
     /// </summary>
     StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store);
 
     /// <summary>
-    /// The phrases or tokens of a sequence that own a mask, in text order. <paramref name="slots"/> is prompt and answer;
+    /// The phrases or tokens of a sequence that own a mask, in text order. <paramref name="slots"/> is prompt and
+    /// answer;
     /// <paramref name="hidden"/> the hidden states [slots, hidden] (the last may be missing: nothing followed it yet).
     /// </summary>
     IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden);
 
     /// <summary>
-    /// Masks of groundings of one picture, in one decoder batch where the family allows: logits in the picture's original size
+    /// Masks of groundings of one picture, in one decoder batch where the family allows: logits in the picture's
+    /// original size
     /// [groundings, height, width]; a pixel belongs to the mask where its logit is above 0.
     /// </summary>
     Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden);
 }
 
-/// <summary>A picture's encoding: belongs to the model that made it and is freed with <see cref="IDisposable.Dispose"/>.</summary>
+/// <summary>A picture's encoding: belongs to the model that made it and is freed with
+/// <see cref="IDisposable.Dispose"/>.</summary>
 public interface IImageEncoding : IDisposable
 {
     /// <summary>Number of slots in the language model.</summary>

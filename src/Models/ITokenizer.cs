@@ -6,10 +6,12 @@ public interface ITokenizer
     /// <summary>Number of ids, added tokens included.</summary>
     int VocabularySize { get; }
 
-    /// <summary>Ids of a text. Added tokens in the text become their ids; no begin or end token is put in unless asked for.</summary>
+    /// <summary>Ids of a text. Added tokens in the text become their ids; no begin or end token is put in unless
+    /// asked for.</summary>
     int[] Encode(string text, bool addSpecialTokens = false);
 
-    /// <summary>Ids with the characters they came from: token i covers <c>text[Offsets[i].Start .. Offsets[i].End)</c>.</summary>
+    /// <summary>Ids with the characters they came from: token i covers <c>text[Offsets[i].Start ..
+    /// Offsets[i].End)</c>.</summary>
     TokenizedText EncodeWithOffsets(string text, bool addSpecialTokens = false);
 
     /// <summary>The text of ids; invalid UTF-8 becomes U+FFFD.</summary>

@@ -36,8 +36,10 @@ public enum ResizeMode
 }
 
 /// <summary>
-/// The operations that models are written in. Every result is a new contiguous tensor in the innermost <see cref="TensorScope"/>,
-/// unless it says "view"; sources are never changed. Wrong shapes throw <see cref="ArgumentException"/> that names the op, the
+/// The operations that models are written in. Every result is a new contiguous tensor in the innermost
+/// <see cref="TensorScope"/>,
+/// unless it says "view"; sources are never changed. Wrong shapes throw <see cref="ArgumentException"/> that names
+/// the op, the
 /// shapes and the rule. A backend is used by one thread at a time.
 /// </summary>
 public interface IBackend : IDisposable
@@ -45,7 +47,8 @@ public interface IBackend : IDisposable
     /// <summary>For messages and reports, for example <c>cpu/avx512</c>.</summary>
     string Name { get; }
 
-    // ---- making and reading -------------------------------------------------------------------------------------------
+    // ---- making and reading
+    // -------------------------------------------------------------------------------------------
 
     /// <summary>A tensor whose elements are not set.</summary>
     Tensor Empty(Shape shape);
@@ -62,7 +65,8 @@ public interface IBackend : IDisposable
     /// <summary>A weight as an F32 tensor: a view where it is stored so, else a widened copy.</summary>
     Tensor Use(Weight weight);
 
-    // ---- shape --------------------------------------------------------------------------------------------------------
+    // ---- shape
+    // --------------------------------------------------------------------------------------------------------
 
     /// <summary>The same elements in another shape: a view.</summary>
     Tensor Reshape(Tensor x, Shape shape);
@@ -79,13 +83,15 @@ public interface IBackend : IDisposable
     /// <summary>Zeros added before and after along an axis.</summary>
     Tensor Pad(Tensor x, int axis, int before, int after);
 
-    /// <summary>Rows of a table. Shapes: table [rows, ...], result [indices, ...]. A negative index gives a row of zeros.</summary>
+    /// <summary>Rows of a table. Shapes: table [rows, ...], result [indices, ...]. A negative index gives a row of
+    /// zeros.</summary>
     Tensor Gather(Tensor table, ReadOnlySpan<int> indices);
 
     /// <summary>Rows of a weight: token embeddings. Shapes: table [rows, width], result [indices, width].</summary>
     Tensor Embedding(Weight table, ReadOnlySpan<int> indices);
 
-    // ---- arithmetic; shapes agree from the right, sizes equal or 1 -------------------------------------------------------
+    // ---- arithmetic; shapes agree from the right, sizes equal or 1
+    // -------------------------------------------------------
 
     /// <summary>a + b.</summary>
     Tensor Add(Tensor a, Tensor b);
@@ -105,18 +111,21 @@ public interface IBackend : IDisposable
     /// <summary>silu(gate) * up.</summary>
     Tensor SwiGlu(Tensor gate, Tensor up);
 
-    // ---- linear algebra -------------------------------------------------------------------------------------------------
+    // ---- linear algebra
+    // -------------------------------------------------------------------------------------------------
 
     /// <summary>x W^T + b. Shapes: x [..., in], weight [out, in], bias [out] or null, result [..., out].</summary>
     Tensor Linear(Tensor x, Weight weight, Weight? bias = null);
 
     /// <summary>
-    /// Product of matrices, batched over the leading dimensions, which agree or are absent on one side. Shapes: a [.., m, k]
+    /// Product of matrices, batched over the leading dimensions, which agree or are absent on one side. Shapes: a
+    /// [.., m, k]
     /// (or [.., k, m] when transposed), b [.., k, n] (or [.., n, k]), result [.., m, n].
     /// </summary>
     Tensor MatMul(Tensor a, Tensor b, bool transposeA = false, bool transposeB = false);
 
-    // ---- norms ----------------------------------------------------------------------------------------------------------
+    // ---- norms
+    // ----------------------------------------------------------------------------------------------------------
 
     /// <summary>x / sqrt(mean(x^2) + epsilon) * scale over the innermost dimension.</summary>
     Tensor RmsNorm(Tensor x, Weight scale, float epsilon);
@@ -124,22 +133,26 @@ public interface IBackend : IDisposable
     /// <summary>(x - mean) / sqrt(variance + epsilon) * scale + shift over the innermost dimension.</summary>
     Tensor LayerNorm(Tensor x, Weight scale, Weight shift, float epsilon);
 
-    /// <summary>LayerNorm over the channels of [batch, channels, height, width] at each pixel (SAM's LayerNorm2d).</summary>
+    /// <summary>LayerNorm over the channels of [batch, channels, height, width] at each pixel (SAM's
+    /// LayerNorm2d).</summary>
     Tensor ChannelNorm(Tensor x, Weight scale, Weight shift, float epsilon);
 
     /// <summary>exp(x - max) / sum over the innermost dimension.</summary>
     Tensor Softmax(Tensor x);
 
-    // ---- attention ------------------------------------------------------------------------------------------------------
+    // ---- attention
+    // ------------------------------------------------------------------------------------------------------
 
     /// <summary>
-    /// Rotary embedding in "rotate half" form: <c>x * cos + rotateHalf(x) * sin</c>. Shapes: x [batch, tokens, heads, size],
+    /// Rotary embedding in "rotate half" form: <c>x * cos + rotateHalf(x) * sin</c>. Shapes: x [batch, tokens,
+    /// heads, size],
     /// cos and sin [tokens, size] or [batch * tokens, size] (M-RoPE is just other tables).
     /// </summary>
     Tensor Rotate(Tensor x, Tensor cos, Tensor sin);
 
     /// <summary>
-    /// softmax(q k^T * scale + bias) v under a mask. Shapes: q [batch, queries, heads, size], k and v [batch, keys, kvHeads, size]
+    /// softmax(q k^T * scale + bias) v under a mask. Shapes: q [batch, queries, heads, size], k and v [batch, keys,
+    /// kvHeads, size]
     /// with heads a multiple of kvHeads, result [batch, queries, heads, size].
     /// </summary>
     Tensor Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, float scale);
@@ -155,7 +168,8 @@ public interface IBackend : IDisposable
     /// </summary>
     Tensor PagedAttention(Tensor q, KvStore store, int layer, PagedBatch batch, float scale);
 
-    // ---- pictures: [batch, channels, height, width] ---------------------------------------------------------------------
+    // ---- pictures: [batch, channels, height, width]
+    // ---------------------------------------------------------------------
 
     /// <summary>Convolution. Shapes: weight [out, in / groups, kh, kw], bias [out] or null.</summary>
     Tensor Conv2d(Tensor x, Weight weight, Weight? bias, int stride, int padding, int groups = 1);
@@ -166,7 +180,8 @@ public interface IBackend : IDisposable
     /// <summary>Resampled to a height and width.</summary>
     Tensor Resize(Tensor x, int height, int width, ResizeMode mode);
 
-    // ---- reductions -----------------------------------------------------------------------------------------------------
+    // ---- reductions
+    // -----------------------------------------------------------------------------------------------------
 
     /// <summary>Sum over an axis, which is removed.</summary>
     Tensor Sum(Tensor x, int axis);

@@ -1,8 +1,10 @@
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// What a backend offers beyond <see cref="IBackend"/> so that autodiff can wrap it: the backward form of each fused op.
-/// <c>dy</c> is the gradient of the result and has its shape. Gradients of weights are added into the tensor given, so that
+/// What a backend offers beyond <see cref="IBackend"/> so that autodiff can wrap it: the backward form of each fused
+/// op.
+/// <c>dy</c> is the gradient of the result and has its shape. Gradients of weights are added into the tensor given,
+/// so that
 /// micro-batches accumulate.
 /// </summary>
 public interface IGradientBackend : IBackend
@@ -10,7 +12,8 @@ public interface IGradientBackend : IBackend
     /// <summary>destination += source, in place; equal shapes.</summary>
     void AddInto(Tensor destination, Tensor source);
 
-    /// <summary>Sums x over the dimensions along which a shape was broadcast to it; the inverse of broadcasting.</summary>
+    /// <summary>Sums x over the dimensions along which a shape was broadcast to it; the inverse of
+    /// broadcasting.</summary>
     Tensor SumTo(Tensor x, Shape shape);
 
     /// <summary>dx of <see cref="IBackend.Linear"/> = dy W.</summary>
@@ -37,8 +40,10 @@ public interface IGradientBackend : IBackend
     /// <summary>dx of softmax, from its result.</summary>
     Tensor SoftmaxBackward(Tensor y, Tensor dy);
 
-    /// <summary>Gradients of <see cref="IBackend.Attention"/>; those of the bias tensors where the mask has them.</summary>
-    AttentionGradients AttentionBackward(Tensor q, Tensor k, Tensor v, AttentionMask mask, float scale, Tensor y, Tensor dy);
+    /// <summary>Gradients of <see cref="IBackend.Attention"/>; those of the bias tensors where the mask has
+    /// them.</summary>
+    AttentionGradients AttentionBackward(Tensor q, Tensor k, Tensor v, AttentionMask mask, float scale, Tensor y,
+        Tensor dy);
 
     /// <summary>dx; dWeight, dBias += ....</summary>
     Tensor Conv2dBackward(Tensor x, Weight weight, int stride, int padding, int groups, Tensor dy, Tensor? dWeight,

@@ -8,12 +8,14 @@ public sealed class Tensor : IDisposable
 {
     private TensorStorage? _storage;
 
-    /// <summary>A tensor over <c>storage[offset .. offset + shape.Count)</c>. Takes over one reference to the storage.</summary>
+    /// <summary>A tensor over <c>storage[offset .. offset + shape.Count)</c>. Takes over one reference to the
+    /// storage.</summary>
     public Tensor(TensorStorage storage, int offset, Shape shape)
     {
         if (offset < 0 || offset + (long)shape.Count > storage.Length)
         {
-            throw new ArgumentException($"Shape {shape} at offset {offset} exceeds a storage of {storage.Length} elements.");
+            throw new ArgumentException(
+                $"Shape {shape} at offset {offset} exceeds a storage of {storage.Length} elements.");
         }
 
         _storage = storage;
@@ -44,7 +46,8 @@ public sealed class Tensor : IDisposable
     /// <summary>True after <see cref="Dispose"/>.</summary>
     public bool IsDisposed => _storage is null;
 
-    /// <summary>A place for a backend decorator (autodiff) to hang its own record of how this tensor came to be.</summary>
+    /// <summary>A place for a backend decorator (autodiff) to hang its own record of how this tensor came to
+    /// be.</summary>
     public object? Record { get; set; }
 
     /// <summary>Size of a dimension; negative counts from the innermost.</summary>

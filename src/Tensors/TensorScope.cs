@@ -1,7 +1,8 @@
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Disposes the tensors that its thread made since it was opened: <c>using var scope = new TensorScope();</c>. Scopes nest; a
+/// Disposes the tensors that its thread made since it was opened: <c>using var scope = new TensorScope();</c>.
+/// Scopes nest; a
 /// tensor that must outlive the scope is handed out with <see cref="Keep"/>. Not for use across an <c>await</c>.
 /// </summary>
 public sealed class TensorScope : IDisposable
@@ -71,7 +72,8 @@ public sealed class TensorScope : IDisposable
 
         if (s_current != this)
         {
-            throw new InvalidOperationException("Tensor scopes must close in the reverse order of opening, on one thread.");
+            throw new InvalidOperationException(
+                "Tensor scopes must close in the reverse order of opening, on one thread.");
         }
 
         _closed = true;

@@ -1,7 +1,8 @@
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Memory behind tensors, counted by reference: views share it, and it goes back to its pool when the last one is disposed.
+/// Memory behind tensors, counted by reference: views share it, and it goes back to its pool when the last one is
+/// disposed.
 /// </summary>
 public abstract class TensorStorage
 {
@@ -10,7 +11,8 @@ public abstract class TensorStorage
     /// <summary>Number of F32 elements.</summary>
     public abstract int Length { get; }
 
-    /// <summary>The elements, where the storage is host memory; otherwise throws <see cref="InvalidOperationException"/>.</summary>
+    /// <summary>The elements, where the storage is host memory; otherwise throws
+    /// <see cref="InvalidOperationException"/>.</summary>
     public abstract Span<float> HostSpan { get; }
 
     /// <summary>One more tensor refers to this storage.</summary>

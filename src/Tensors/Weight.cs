@@ -14,8 +14,10 @@ public enum WeightType
 }
 
 /// <summary>
-/// A learned array with the name it has in the checkpoint. In training it is a plain F32 tensor that the optimizer changes; for
-/// serving a backend may pack it once into the layout that its kernels like (<see cref="Packed"/>) and drop the plain form.
+/// A learned array with the name it has in the checkpoint. In training it is a plain F32 tensor that the optimizer
+/// changes; for
+/// serving a backend may pack it once into the layout that its kernels like (<see cref="Packed"/>) and drop the
+/// plain form.
 /// </summary>
 public sealed class Weight : IDisposable
 {

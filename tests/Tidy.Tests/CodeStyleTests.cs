@@ -77,7 +77,8 @@ public sealed partial class CodeStyleTests
     [Fact]
     public void Commits_NoPathOfAMachine_AndNoRegistryHost()
     {
-        string[] extensions = [".cs", ".md", ".json", ".props", ".targets", ".csproj", ".yaml", ".yml", ".proto", ".config"];
+        string[] extensions = 
+            [".cs", ".md", ".json", ".props", ".targets", ".csproj", ".yaml", ".yml", ".proto", ".config"];
         string[] found =
         [
             .. from extension in extensions

@@ -20,7 +20,8 @@ public sealed partial class DocumentTests
             .. TypeName().Matches(text).Select(match => match.Groups[1].Value).Distinct()
                 .Where(name => !s_types.Contains(name) && !IsProject(name)),
         ];
-        Assert.True(missing.Length == 0, $"docs/ARCHITECTURE.md names types that src/ does not have: {string.Join(", ", missing)}");
+        Assert.True(missing.Length == 0,
+            $"docs/ARCHITECTURE.md names types that src/ does not have: {string.Join(", ", missing)}");
     }
 
     [Theory]
