@@ -32,6 +32,9 @@ public interface ISegmentingModel : IDisposable
     /// <summary>Name for users.</summary>
     string Name { get; }
 
+    /// <summary>Where its tensors live: the engine reads logits and hidden states through it.</summary>
+    IBackend Backend { get; }
+
     /// <summary>Text to ids and back.</summary>
     ITokenizer Tokenizer { get; }
 
