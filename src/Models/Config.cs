@@ -1,0 +1,39 @@
+using PixSearch.Abstractions;
+
+namespace PixSearch.Models;
+
+/// <summary>Checks of configuration values; all throw <see cref="PixException"/> with name, value and limit.</summary>
+internal static class Config
+{
+    // Larger than any published model by two orders of magnitude; keeps products of sizes from overflowing.
+    private const int SizeMax = 1 << 24;
+
+    public static void AtLeast(string name, int value, int least)
+    {
+        if (value < least || value > SizeMax)
+        {
+            throw Broken($"{name} is {value}; it must be between {least} and {SizeMax}");
+        }
+    }
+
+    public static void Positive(string name, float value)
+    {
+        if (!(value > 0) || !float.IsFinite(value))
+        {
+            throw Broken($"{name} is {value}; it must be a positive number");
+        }
+    }
+
+    public static void Divides(string name, int divisor, string otherName, int value)
+    {
+        if (divisor < 1 || value % divisor != 0)
+        {
+            throw Broken(name == divisor.ToString(System.Globalization.CultureInfo.InvariantCulture)
+                ? $"{otherName} is {value}; it must be a multiple of {divisor}"
+                : $"{otherName} is {value}; it must be a multiple of {name}, which is {divisor}");
+        }
+    }
+
+    public static PixException Broken(string message) =>
+        new(PixErrorKind.BrokenArtifact, $"Model configuration: {message}. Correct config.json.");
+}
