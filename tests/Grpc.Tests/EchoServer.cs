@@ -155,7 +155,7 @@ public sealed class EchoServer : IAsyncLifetime
         try
         {
             yield return new EchoReply { Text = "hanging" };
-            await Task.Delay(Timeout.InfiniteTimeSpan, cancellation);
+            await new TaskCompletionSource().Task.WaitAsync(cancellation);
         }
         finally
         {

@@ -171,6 +171,7 @@ public sealed class SessionMachine
 
         Search = null;
         Next = SessionAction.None;
+        AddUsage();
         _log.Add(next => new Failed(kind, message) { Sequence = next });
     }
 
@@ -348,10 +349,15 @@ public sealed class SessionMachine
     private void End(FinishReason reason)
     {
         Next = SessionAction.None;
+        AddUsage();
+        _log.Add(next => new Finished(reason) { Sequence = next });
+    }
+
+    private void AddUsage()
+    {
         int image = _start.Prompt.Slots.Count(slot => slot < 0);
         _log.Add(next => new Usage(_start.Prompt.Slots.Length - image, image, _completionTokens, _evidenceTokens, _turn,
             _masks.Count) { Sequence = next });
-        _log.Add(next => new Finished(reason) { Sequence = next });
     }
 
     private void Show(string text)
