@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PixSearch.Cli.Commands;
 
 namespace PixSearch.Cli;
 
@@ -8,6 +9,6 @@ internal static class CommandList
     /// <summary>All commands.</summary>
     public static IEnumerable<Command> All()
     {
-        yield break;
+        yield return DataCommand.Create();
     }
 }
