@@ -1,0 +1,103 @@
+using PixSearch.Abstractions;
+using PixSearch.Models.Checkpoints;
+using PixSearch.Models.Plum;
+using PixSearch.Models.Weights;
+using PixSearch.Tensors;
+
+namespace PixSearch.Models.Families;
+
+/// <summary>
+/// The project's own layout of a PixSearch model: a folder with <c>config.json</c>, <c>tokenizer.json</c> and
+/// <c>model.safetensors</c> (tensor names as PLUM's).
+/// </summary>
+public static class PixSearchFolder
+{
+    /// <summary>File name of the configuration.</summary>
+    public const string ConfigFile = "config.json";
+
+    /// <summary>File name of the tokenizer.</summary>
+    public const string TokenizerFile = "tokenizer.json";
+
+    /// <summary>File name of the weights.</summary>
+    public const string WeightsFile = "model.safetensors";
+
+    /// <summary>Reads the configuration of a folder.</summary>
+    /// <exception cref="PixException">NotFound or BrokenArtifact.</exception>
+    public static PixSearchConfig LoadConfig(string folder)
+    {
+        string path = Path.Combine(folder, ConfigFile);
+        if (!File.Exists(path))
+        {
+            throw new PixException(PixErrorKind.NotFound, $"There is no model configuration '{path}'.");
+        }
+
+        return PixSearchConfig.Parse(File.ReadAllText(path));
+    }
+
+    /// <summary>Loads a model for serving, or with <paramref name="trainable"/> to train it further.</summary>
+    /// <exception cref="PixException">NotFound; BrokenArtifact, with all bad tensors in the message.</exception>
+    public static PixSearchModel Load(IBackend backend, string folder, ITokenizer tokenizer, bool trainable = false)
+    {
+        PixSearchConfig config = LoadConfig(folder);
+        string path = Path.Combine(folder, WeightsFile);
+        if (!File.Exists(path))
+        {
+            throw new PixException(PixErrorKind.NotFound, $"There is no file of weights '{path}'.");
+        }
+
+        using var file = new SafetensorsFile(path);
+        return Load(backend, config, file, tokenizer, trainable);
+    }
+
+    /// <summary>Loads a model from open tensors; <paramref name="nameOf"/> maps PLUM's names to the source's.</summary>
+    /// <exception cref="PixException">BrokenArtifact, with all bad tensors in the message.</exception>
+    public static PixSearchModel Load(IBackend backend, PixSearchConfig config, ITensorSource source,
+        ITokenizer tokenizer, bool trainable = false, Func<string, string?>? nameOf = null)
+    {
+        var options = new WeightLoadOptions { Trainable = trainable, Ignore = IsUnused };
+        var checkpoint = new CheckpointWeights(backend, source, options, nameOf);
+        var weights = new WeightStore(checkpoint);
+        try
+        {
+            var network = new PixSearchNetwork(weights, config);
+            checkpoint.ThrowIfBroken();
+            return new PixSearchModel(backend, weights, network, tokenizer);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes configuration and weights into a folder, which is made; the tokenizer's file is the caller's.</summary>
+    /// <param name="config">The sizes.</param>
+    /// <param name="weights">All weights, in plain form.</param>
+    /// <param name="folder">Where to.</param>
+    /// <param name="type">F32 or BF16.</param>
+    public static void Save(PixSearchConfig config, WeightStore weights, string folder, ElementType type)
+    {
+        Directory.CreateDirectory(folder);
+        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile),
+            weights.All.Select(weight => TensorPayload.Of(weight, StoredType(weight, type))),
+            new Dictionary<string, string> { ["format"] = "pt" });
+        File.WriteAllText(Path.Combine(folder, ConfigFile), config.ToJson() + "\n");
+    }
+
+    // Positions are multiplied by 2 pi G: a G rounded to 8 bits would shift them all.
+    private static ElementType StoredType(Weight weight, ElementType type) =>
+        weight.Name.EndsWith("gaussian_matrix", StringComparison.Ordinal) ? ElementType.F32 : type;
+
+    /// <summary>
+    /// Tensors of published PLUM checkpoints that no computation reads: aliases of the prompt encoder, CLIP beyond the hidden
+    /// state that is used, old rotary tables.
+    /// </summary>
+    internal static bool IsUnused(string name) =>
+        name.StartsWith("mask_pooler.prompt_encoder.", StringComparison.Ordinal) ||
+        name.StartsWith("mask_pooler.block", StringComparison.Ordinal) ||
+        name.StartsWith("mask_pooler.final_conv", StringComparison.Ordinal) ||
+        name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) ||
+        name.EndsWith("embeddings.position_ids", StringComparison.Ordinal) ||
+        name.Contains("vision_model.post_layernorm.", StringComparison.Ordinal) ||
+        name.Contains("vision_model.encoder.layers.", StringComparison.Ordinal);
+}
