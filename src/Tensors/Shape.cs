@@ -10,6 +10,9 @@ public readonly struct Shape : IEquatable<Shape>
 
     private readonly Sizes _sizes;
 
+    // Stored less one, so that the default value is the valid scalar shape.
+    private readonly int _countLessOne;
+
     /// <summary>A shape of the given sizes, each at least 0.</summary>
     public Shape(params ReadOnlySpan<int> sizes)
     {
@@ -32,14 +35,14 @@ public readonly struct Shape : IEquatable<Shape>
         }
 
         Rank = sizes.Length;
-        Count = (int)count;
+        _countLessOne = (int)count - 1;
     }
 
     /// <summary>Number of dimensions.</summary>
     public int Rank { get; }
 
     /// <summary>Number of elements (1 for rank 0).</summary>
-    public int Count { get; }
+    public int Count => _countLessOne + 1;
 
     /// <summary>Size of a dimension; negative counts from the innermost (-1).</summary>
     public int this[int axis]

@@ -39,6 +39,9 @@ public abstract class TensorStorage
         }
     }
 
+    /// <summary>For pools that hand the same storage out again: it has one owner from now on.</summary>
+    protected void Renew() => _references = 1;
+
     /// <summary>Gives the memory back. Called once.</summary>
     protected abstract void Free();
 }

@@ -1,0 +1,62 @@
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace PixSearch.Tensors;
+
+/// <summary>The kernels of one instruction set behind virtual methods: one virtual call an op.</summary>
+internal abstract unsafe partial class KernelSet
+{
+    /// <summary>Name as in <c>PIXSEARCH_KERNELS</c>.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>
+    /// The sets of this machine, best first. AVX-512 before AVX2: twice the multiply-adds a cycle and twice the registers; then
+    /// 128-bit vectors (Arm, old x64); scalar code last, for comparison.
+    /// </summary>
+    public static IReadOnlyList<KernelSet> Ranked { get; } = Rank();
+
+    /// <summary>The wanted set, or the best.</summary>
+    /// <exception cref="ArgumentException">This machine has no such set.</exception>
+    public static KernelSet Choose(string? name)
+    {
+        if (string.IsNullOrEmpty(name))
+        {
+            return Ranked[0];
+        }
+
+        return Ranked.FirstOrDefault(set => set.Name == name) ?? throw new ArgumentException(
+            $"{KernelSettings.KernelsVariable}={name}: this machine has {string.Join(", ", Ranked.Select(set => set.Name))} "
+            + "and reference.");
+    }
+
+    private static List<KernelSet> Rank()
+    {
+        var sets = new List<KernelSet>();
+        if (Avx512F.IsSupported && Avx512DQ.IsSupported)
+        {
+            sets.Add(new KernelSet<Simd512, Vector512<float>>("avx512"));
+        }
+
+        if (Avx2.IsSupported && Fma.IsSupported)
+        {
+            sets.Add(new KernelSet<Simd256, Vector256<float>>("avx2"));
+        }
+
+        if (Vector128.IsHardwareAccelerated)
+        {
+            sets.Add(new KernelSet<Simd128, Vector128<float>>("vector128"));
+        }
+
+        sets.Add(new KernelSet<SimdScalar, float>("scalar"));
+        return sets;
+    }
+}
+
+/// <summary>The kernels compiled for one instruction set.</summary>
+internal sealed unsafe partial class KernelSet<S, V>(string name) : KernelSet
+    where S : struct, ISimd<V>
+    where V : unmanaged
+{
+    /// <inheritdoc/>
+    public override string Name => name;
+}

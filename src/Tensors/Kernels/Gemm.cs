@@ -1,0 +1,132 @@
+using System.Runtime.CompilerServices;
+
+namespace PixSearch.Tensors;
+
+/// <summary>
+/// Matrix products: the right side packed in panels (once for a weight), the left side packed by each task in slices of k that stay in
+/// the second-level cache.
+/// </summary>
+/// <remarks>
+/// An element is the sum over slices of k of <see cref="SliceMax"/> at most, in order; neither the cut into tasks nor the number of
+/// threads changes it.
+/// </remarks>
+internal static unsafe class Gemm
+{
+    /// <summary>Longest slice of k: a panel of 32 columns then takes 48 KB at most, about the first-level cache.</summary>
+    public const int SliceMax = 384;
+
+    // Rows of a task: 168 x 384 floats are 252 KB, a quarter of a 1 MB second-level cache.
+    private const int TaskRows = 168;
+
+    // Below this many multiply-adds a fork costs more than it gains (0.4 us and some cache misses).
+    private const long ForkMin = 150_000;
+
+    /// <summary>Elements of a packed right side.</summary>
+    public static long PackedCount<S, V>(int n, int k)
+        where S : struct, ISimd<V>
+        where V : unmanaged => (long)Panels<S, V>(n) * 2 * S.Width * k;
+
+    /// <summary>Panels of a right side with n columns.</summary>
+    public static int Panels<S, V>(int n)
+        where S : struct, ISimd<V>
+        where V : unmanaged => (n + (2 * S.Width) - 1) / (2 * S.Width);
+
+    /// <summary>Packs a whole right side. Shape of the result: [panels][k][2 * Width].</summary>
+    public static void Pack<S, V>(WorkerPool pool, GemmOperand b, int n, int k, float* packed)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        int panels = Panels<S, V>(n);
+        int each = Math.Max(1, 16384 / Math.Max(1, 2 * S.Width * k));
+        pool.Run(new PackJob<S, V> { B = b, N = n, K = k, PanelsEach = each, Packed = packed }, (panels + each - 1) / each);
+    }
+
+    /// <summary>c = a b, or c += a b; the right side is packed here.</summary>
+    public static void Run<S, V>(CpuContext context, GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
+        bool accumulate)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        using Scratch packed = new(context.Memory, PackedCount<S, V>(shape.N, shape.K));
+        Pack<S, V>(context.Pool, b, shape.N, shape.K, packed.Pointer);
+        RunPacked<S, V>(context, shape, a, packed.Pointer, null, c, ldc, accumulate);
+    }
+
+    /// <summary>c = a b (+ bias in every row), or c += a b, with the right side in panels.</summary>
+    public static void RunPacked<S, V>(CpuContext context, GemmShape shape, GemmOperand a, float* panels, float* bias, float* c,
+        int ldc, bool accumulate)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        if (shape.M == 0 || shape.N == 0)
+        {
+            return;
+        }
+
+        int slices = Math.Max(1, (shape.K + SliceMax - 1) / SliceMax);
+        int slice = Math.Max(1, (shape.K + slices - 1) / slices);
+        int rows = Math.Min(TaskRows / S.TileRows * S.TileRows, RoundUp(shape.M, S.TileRows));
+        int rowTasks = (shape.M + rows - 1) / rows;
+        int panelCount = Panels<S, V>(shape.N);
+        long work = (long)shape.M * shape.N * shape.K;
+
+        // Eight tasks at least where there is enough to do, so that two threads end at about the same time.
+        int columnTasks = work < ForkMin || rowTasks >= 8 ? 1 : Math.Min(panelCount, (8 + rowTasks - 1) / rowTasks);
+        int panelsEach = (panelCount + columnTasks - 1) / columnTasks;
+        columnTasks = (panelCount + panelsEach - 1) / panelsEach;
+        int scratchEach = rows * slice;
+        using Scratch scratch = new(context.Memory, (long)scratchEach * context.Pool.ThreadCount);
+        var job = new GemmJob<S, V>
+        {
+            Shape = shape,
+            A = a,
+            Panels = panels,
+            Bias = bias,
+            C = c,
+            Ldc = ldc,
+            Accumulate = accumulate,
+            Slice = slice,
+            RowsEach = rows,
+            PanelsEach = panelsEach,
+            ColumnTasks = columnTasks,
+            Scratch = scratch.Pointer,
+            ScratchEach = scratchEach,
+        };
+        int tasks = rowTasks * columnTasks;
+        if (work < ForkMin)
+        {
+            for (int i = 0; i < tasks; i++)
+            {
+                job.Run(i, 0);
+            }
+
+            return;
+        }
+
+        context.Pool.Run(job, tasks);
+    }
+
+    private static int RoundUp(int x, int to) => (x + to - 1) / to * to;
+
+    private struct PackJob<S, V> : IJob
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        public GemmOperand B;
+        public int N;
+        public int K;
+        public int PanelsEach;
+        public float* Packed;
+
+        public readonly void Run(int index, int thread)
+        {
+            int width = 2 * S.Width;
+            int end = Math.Min((index + 1) * PanelsEach, Panels<S, V>(N));
+            for (int panel = index * PanelsEach; panel < end; panel++)
+            {
+                Packing.Columns(B, panel * width, Math.Min(width, N - (panel * width)), 0, K, width,
+                    Packed + ((long)panel * width * K));
+            }
+        }
+    }
+}

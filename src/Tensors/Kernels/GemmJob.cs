@@ -1,0 +1,121 @@
+namespace PixSearch.Tensors;
+
+/// <summary>One task of a matrix product: some rows by some panels of c, all of k.</summary>
+internal unsafe struct GemmJob<S, V> : IJob
+    where S : struct, ISimd<V>
+    where V : unmanaged
+{
+    public GemmShape Shape;
+    public GemmOperand A;
+
+    /// <summary>Right side. Shape: [panels][K][2 * Width].</summary>
+    public float* Panels;
+
+    /// <summary>Shape: [N]; null for none.</summary>
+    public float* Bias;
+
+    public float* C;
+    public int Ldc;
+    public bool Accumulate;
+    public int Slice;
+    public int RowsEach;
+    public int PanelsEach;
+    public int ColumnTasks;
+
+    /// <summary>Shape: [threads][ScratchEach].</summary>
+    public float* Scratch;
+
+    public int ScratchEach;
+
+    /// <inheritdoc/>
+    public readonly void Run(int index, int thread)
+    {
+        int row = index / ColumnTasks * RowsEach;
+        int rows = Math.Min(RowsEach, Shape.M - row);
+        int panel = index % ColumnTasks * PanelsEach;
+        int panelEnd = Math.Min(panel + PanelsEach, Gemm.Panels<S, V>(Shape.N));
+        float* packed = Scratch + ((long)thread * ScratchEach);
+        bool accumulate = Accumulate;
+        if (!accumulate && (Bias is not null || Shape.K == 0))
+        {
+            Fill(row, rows, panel, panelEnd);
+            accumulate = true;
+        }
+
+        for (int k0 = 0; k0 < Shape.K; k0 += Slice)
+        {
+            int k = Math.Min(Slice, Shape.K - k0);
+            PackRows(row, rows, k0, k, packed);
+            for (int p = panel; p < panelEnd; p++)
+            {
+                Panel(row, rows, p, k0, k, packed, accumulate || k0 > 0);
+            }
+        }
+    }
+
+    // c starts as the bias (or zeros).
+    private readonly void Fill(int row, int rows, int panel, int panelEnd)
+    {
+        int column = panel * 2 * S.Width;
+        int count = Math.Min(panelEnd * 2 * S.Width, Shape.N) - column;
+        for (int i = 0; i < rows; i++)
+        {
+            var to = new Span<float>(C + ((long)(row + i) * Ldc) + column, count);
+            if (Bias is null)
+            {
+                to.Clear();
+            }
+            else
+            {
+                new ReadOnlySpan<float>(Bias + column, count).CopyTo(to);
+            }
+        }
+    }
+
+    private readonly void PackRows(int row, int rows, int k0, int k, float* packed)
+    {
+        for (int i = 0; i < rows; i += S.TileRows)
+        {
+            int count = Math.Min(S.TileRows, rows - i);
+            Packing.Rows(A, row + i, count, k0, k, MicroKernel.HeightFor(count), packed + ((long)i * k));
+        }
+    }
+
+    private readonly void Panel(int row, int rows, int panel, int k0, int k, float* packed, bool accumulate)
+    {
+        int width = 2 * S.Width;
+        int column = panel * width;
+        int columns = Math.Min(width, Shape.N - column);
+        float* b = Panels + ((((long)panel * Shape.K) + k0) * width);
+        for (int i = 0; i < rows; i += S.TileRows)
+        {
+            int count = Math.Min(S.TileRows, rows - i);
+            int height = MicroKernel.HeightFor(count);
+            float* c = C + ((long)(row + i) * Ldc) + column;
+            float* a = packed + ((long)i * k);
+            if (height == count && columns == width)
+            {
+                MicroKernel.Run<S, V>(height, a, b, k, c, Ldc, accumulate);
+            }
+            else
+            {
+                Edge(height, count, columns, a, b, k, c, accumulate);
+            }
+        }
+    }
+
+    // A tile that sticks out of c is computed aside.
+    private readonly void Edge(int height, int count, int columns, float* a, float* b, int k, float* c, bool accumulate)
+    {
+        int width = 2 * S.Width;
+        float* tile = stackalloc float[height * width];
+        MicroKernel.Run<S, V>(height, a, b, k, tile, width, false);
+        for (int i = 0; i < count; i++, c += Ldc, tile += width)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                c[j] = accumulate ? c[j] + tile[j] : tile[j];
+            }
+        }
+    }
+}

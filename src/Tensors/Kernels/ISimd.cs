@@ -1,0 +1,63 @@
+namespace PixSearch.Tensors;
+
+/// <summary>
+/// One instruction set, as seen by a kernel: kernels are written once over a vector type <typeparamref name="V"/> of
+/// <see cref="Width"/> floats, and the JIT compiles them for each implementation without virtual calls.
+/// </summary>
+internal unsafe interface ISimd<V>
+    where V : unmanaged
+{
+    /// <summary>Floats in a vector.</summary>
+    static abstract int Width { get; }
+
+    /// <summary>Most rows of a matrix-product tile: 2 accumulators a row must fit into the registers.</summary>
+    static abstract int TileRows { get; }
+
+    /// <summary>All zeros.</summary>
+    static abstract V Zero { get; }
+
+    /// <summary>Width floats from memory, unaligned.</summary>
+    static abstract V Load(float* p);
+
+    /// <summary>Width floats to memory, unaligned.</summary>
+    static abstract void Store(float* p, V x);
+
+    /// <summary>One number in all lanes.</summary>
+    static abstract V Splat(float x);
+
+    /// <summary>a + b.</summary>
+    static abstract V Add(V a, V b);
+
+    /// <summary>a - b.</summary>
+    static abstract V Subtract(V a, V b);
+
+    /// <summary>a * b.</summary>
+    static abstract V Multiply(V a, V b);
+
+    /// <summary>a / b.</summary>
+    static abstract V Divide(V a, V b);
+
+    /// <summary>a * b + c with one rounding.</summary>
+    static abstract V Fma(V a, V b, V c);
+
+    /// <summary>The smaller of each lane; b where a is not a number.</summary>
+    static abstract V Min(V a, V b);
+
+    /// <summary>The larger of each lane; b where a is not a number.</summary>
+    static abstract V Max(V a, V b);
+
+    /// <summary>Nearest integer, ties to even.</summary>
+    static abstract V Round(V x);
+
+    /// <summary>2^n for whole n in [-126, 127].</summary>
+    static abstract V PowerOfTwo(V n);
+
+    /// <summary>Lane by lane: x above zero ? a : b.</summary>
+    static abstract V WherePositive(V x, V a, V b);
+
+    /// <summary>Sum of the lanes, in a fixed order.</summary>
+    static abstract float Sum(V x);
+
+    /// <summary>Largest lane.</summary>
+    static abstract float Largest(V x);
+}

@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+
+namespace PixSearch.Tensors;
+
+/// <summary>"Vectors" of one float: the same kernels without any vector instruction.</summary>
+internal readonly unsafe struct SimdScalar : ISimd<float>
+{
+    /// <inheritdoc/>
+    public static int Width => 1;
+
+    /// <inheritdoc/>
+    public static int TileRows => 4;
+
+    /// <inheritdoc/>
+    public static float Zero => 0;
+
+    /// <inheritdoc/>
+    public static float Load(float* p) => *p;
+
+    /// <inheritdoc/>
+    public static void Store(float* p, float x) => *p = x;
+
+    /// <inheritdoc/>
+    public static float Splat(float x) => x;
+
+    /// <inheritdoc/>
+    public static float Add(float a, float b) => a + b;
+
+    /// <inheritdoc/>
+    public static float Subtract(float a, float b) => a - b;
+
+    /// <inheritdoc/>
+    public static float Multiply(float a, float b) => a * b;
+
+    /// <inheritdoc/>
+    public static float Divide(float a, float b) => a / b;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Fma(float a, float b, float c) => (a * b) + c;
+
+    /// <inheritdoc/>
+    public static float Min(float a, float b) => a < b ? a : b;
+
+    /// <inheritdoc/>
+    public static float Max(float a, float b) => a > b ? a : b;
+
+    /// <inheritdoc/>
+    public static float Round(float x) => MathF.Round(x);
+
+    /// <inheritdoc/>
+    public static float PowerOfTwo(float n) => BitConverter.Int32BitsToSingle(((int)n + 127) << 23);
+
+    /// <inheritdoc/>
+    public static float WherePositive(float x, float a, float b) => x > 0 ? a : b;
+
+    /// <inheritdoc/>
+    public static float Sum(float x) => x;
+
+    /// <inheritdoc/>
+    public static float Largest(float x) => x;
+}
