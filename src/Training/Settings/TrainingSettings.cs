@@ -1,0 +1,155 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using PixSearch.Abstractions;
+using PixSearch.Training.Optimization;
+
+namespace PixSearch.Training.Settings;
+
+/// <summary>Everything that a training run of the segmenting model depends on apart from data and model sizes: one file,
+/// <c>train.json</c> beside the model's <c>config.json</c>.</summary>
+public sealed record TrainingSettings
+{
+    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web)
+    {
+        WriteIndented = true,
+        ReadCommentHandling = JsonCommentHandling.Skip,
+        AllowTrailingCommas = true,
+        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
+    };
+
+    /// <summary>Of the weights' start and of the order of samples.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>Pictures in a micro-batch; each is encoded once.</summary>
+    public int BatchPictures { get; init; } = 16;
+
+    /// <summary>Questions asked of each picture in a micro-batch (fewer where it has fewer).</summary>
+    public int QuestionsPerPicture { get; init; } = 3;
+
+    /// <summary>Micro-batches whose gradients are added before a step.</summary>
+    public int Accumulation { get; init; } = 1;
+
+    /// <summary>Samples with more tokens behind the picture are left out (and counted).</summary>
+    public int TokensMax { get; init; } = 448;
+
+    /// <summary>Side of the masks that the losses compare: a multiple of the low-resolution masks' side (64 for nano).</summary>
+    public int MaskLossSize { get; init; } = 64;
+
+    /// <summary>Largest norm of all gradients together.</summary>
+    public float GradientNormMax { get; init; } = 1;
+
+    /// <summary>Share of samples whose tagger sees the text only up to a region search, as it does when one is decoded.</summary>
+    public float TaggerCutShare { get; init; } = 0.5f;
+
+    /// <summary>Weights of the losses (PixSearch Table 9).</summary>
+    public LossWeights Loss { get; init; } = new();
+
+    /// <summary>The optimizer.</summary>
+    public AdamWOptions Optimizer { get; init; } = new();
+
+    /// <summary>The stages, in order.</summary>
+    public required IReadOnlyList<StageSettings> Stages { get; init; }
+
+    /// <summary>Minutes between checkpoints.</summary>
+    public double CheckpointMinutes { get; init; } = 5;
+
+    /// <summary>Minutes between evaluations on the validation split.</summary>
+    public double EvaluateMinutes { get; init; } = 6;
+
+    /// <summary>Validation samples in an evaluation.</summary>
+    public int EvaluateSamples { get; init; } = 64;
+
+    /// <summary>Reads and checks a file.</summary>
+    /// <exception cref="PixException">The file is missing, is no such JSON, or a value is out of range.</exception>
+    public static TrainingSettings Load(string path)
+    {
+        if (!File.Exists(path))
+        {
+            throw new PixException(PixErrorKind.NotFound, $"Training settings '{path}' do not exist; pass --config FILE.");
+        }
+
+        try
+        {
+            TrainingSettings? settings = JsonSerializer.Deserialize<TrainingSettings>(File.ReadAllText(path), s_json);
+            return (settings ?? throw new JsonException("the file holds null")).Validate(path);
+        }
+        catch (JsonException error)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact, $"Training settings '{path}': {error.Message}");
+        }
+    }
+
+    /// <summary>The settings as JSON.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, s_json);
+
+    /// <summary>Checks values and returns the settings.</summary>
+    /// <exception cref="PixException">A value is out of range; the message names it.</exception>
+    public TrainingSettings Validate(string origin)
+    {
+        Require(origin, "batchPictures", BatchPictures, 1, 4096);
+        Require(origin, "questionsPerPicture", QuestionsPerPicture, 1, 64);
+        Require(origin, "accumulation", Accumulation, 1, 1024);
+        Require(origin, "tokensMax", TokensMax, 16, 1 << 16);
+        Require(origin, "maskLossSize", MaskLossSize, 8, 1024);
+        Require(origin, "evaluateSamples", EvaluateSamples, 0, 1 << 20);
+        Require(origin, "stages", Stages.Count, 1, 16);
+        foreach (StageSettings stage in Stages)
+        {
+            Require(origin, $"stages.{stage.Name}.steps", stage.Steps, 1, 100_000_000);
+            if (stage.Schedule.Peak <= 0 || stage.SegmentShare is < 0 or > 1)
+            {
+                throw new PixException(PixErrorKind.BrokenArtifact,
+                    $"Training settings '{origin}': stage '{stage.Name}' needs a positive peak and a segmentShare in 0..1.");
+            }
+        }
+
+        return this;
+    }
+
+    private static void Require(string origin, string name, int value, int min, int max)
+    {
+        if (value < min || value > max)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"Training settings '{origin}': {name} is {value}; it must be in {min}..{max}.");
+        }
+    }
+}
+
+/// <summary>Factors of the losses: PixSearch Eq. 6, values of Table 9.</summary>
+public sealed record LossWeights
+{
+    /// <summary>Language model.</summary>
+    public float Language { get; init; } = 1;
+
+    /// <summary>Span tagger.</summary>
+    public float Span { get; init; } = 2;
+
+    /// <summary>Focal Tversky.</summary>
+    public float Mask { get; init; } = 8;
+
+    /// <summary>Binary cross-entropy of masks.</summary>
+    public float MaskBce { get; init; } = 2;
+
+    /// <summary>Distance of span states to those at the stage's start (KL); 0 saves the frozen model's forward pass.</summary>
+    public float Start { get; init; } = 0.1f;
+}
+
+/// <summary>One stage of training.</summary>
+public sealed record StageSettings
+{
+    /// <summary>For reports.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>Optimizer steps, when the run is not limited by minutes; else only the ratio of the stages counts.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>Share of stage-1 (segmentation) samples; the paper's best ratio 7:9 is 0.4375.</summary>
+    public required double SegmentShare { get; init; }
+
+    /// <summary>Learning rate over the stage.</summary>
+    public required WarmupCosine Schedule { get; init; }
+
+    /// <summary>Questions of a picture in this stage; 0 for the run's.</summary>
+    public int QuestionsPerPicture { get; init; }
+}
