@@ -5,7 +5,8 @@ namespace PixSearch.Models.Text;
 /// <summary>How a decoder layer attends in this call: over the sequence itself, or over cached pages.</summary>
 public abstract class AttentionContext
 {
-    private protected AttentionContext(RotaryTables rotary) => Rotary = rotary;
+    /// <summary>A context for rows that these tables turn.</summary>
+    protected AttentionContext(RotaryTables rotary) => Rotary = rotary;
 
     /// <summary>Rotary tables for the rows of this call.</summary>
     public RotaryTables Rotary { get; }

@@ -9,10 +9,9 @@ namespace PixSearch.Training.Loading;
 /// Pictures and masks in the sizes that the networks take, made on first use and kept as bytes (0.3 MB a picture of nano): an
 /// epoch decodes each JPEG once.
 /// </summary>
-/// <param name="root">Folder of the data set.</param>
 /// <param name="makeInputs">The serving path's own preparation, up to the normalisation.</param>
 /// <param name="maskSide">Side of mask targets.</param>
-public sealed class PictureStore(string root, Func<RgbImage, PictureInputs> makeInputs, int maskSide)
+public sealed class PictureStore(Func<RgbImage, PictureInputs> makeInputs, int maskSide)
 {
     private readonly ConcurrentDictionary<string, PictureInputs> _pictures = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<RleMask, byte[]> _masks = new();
@@ -20,7 +19,7 @@ public sealed class PictureStore(string root, Func<RgbImage, PictureInputs> make
     /// <summary>A picture's inputs.</summary>
     /// <exception cref="PixException">The file is missing or is no picture.</exception>
     public PictureInputs Picture(string file) =>
-        _pictures.GetOrAdd(file, name => makeInputs(PictureCodec.DecodeFile(Path.Combine(root, name))));
+        _pictures.GetOrAdd(file, name => makeInputs(PictureCodec.DecodeFile(name)));
 
     /// <summary>
     /// Share of each cell that the mask covers, in 255ths. The frame is the square in which the picture lies at the top left (SAM's

@@ -1,0 +1,61 @@
+using PixSearch.Tensors;
+using PixSearch.Training.Settings;
+
+namespace PixSearch.Training.Nano;
+
+/// <summary>Losses of a batch, each a tensor of one element, and the scores that they were computed from.</summary>
+public sealed class ForwardResult
+{
+    /// <summary>Weighted sum.</summary>
+    public Tensor? Total { get; set; }
+
+    /// <summary>Language model.</summary>
+    public Tensor? Language { get; set; }
+
+    /// <summary>Span tagger; null when no row has a span.</summary>
+    public Tensor? Span { get; set; }
+
+    /// <summary>Focal Tversky; null when no row has a span.</summary>
+    public Tensor? Mask { get; set; }
+
+    /// <summary>Binary cross-entropy of masks; null when no row has a span.</summary>
+    public Tensor? MaskBce { get; set; }
+
+    /// <summary>Distance of span queries to the stage's start; null when it is off.</summary>
+    public Tensor? Start { get; set; }
+
+    /// <summary>Scores of learned tokens. Shape: [learned, vocabulary].</summary>
+    public Tensor? TextLogits { get; set; }
+
+    /// <summary>For each learned token, the index (row * tokensMax + position) of the state that predicts it.</summary>
+    public int[] TextRows { get; set; } = [];
+
+    /// <summary>The learned tokens.</summary>
+    public int[] TextTargets { get; set; } = [];
+
+    /// <summary>Scores of labels. Shape: [rows, prefix + tokensMax, 3].</summary>
+    public Tensor? TaggerLogits { get; set; }
+
+    /// <summary>Mask logits. Shape: [spans, side * side].</summary>
+    public Tensor? MaskLogits { get; set; }
+
+    /// <summary>The losses that are there, with their factors.</summary>
+    public IEnumerable<(Tensor Loss, float Weight)> Weighted(LossWeights weights)
+    {
+        (Tensor? Loss, float Weight)[] all =
+        [
+            (Language, weights.Language), (Span, weights.Span), (Mask, weights.Mask), (MaskBce, weights.MaskBce),
+            (Start, weights.Start),
+        ];
+        return all.Where(pair => pair.Loss is not null && pair.Weight != 0).Select(pair => (pair.Loss!, pair.Weight));
+    }
+
+    /// <summary>The losses as numbers; NaN where there is none.</summary>
+    public LossValues Values() =>
+        new(Number(Total), Number(Language), Number(Span), Number(Mask), Number(MaskBce), Number(Start));
+
+    private static float Number(Tensor? loss) => loss is null ? float.NaN : loss.Span[0];
+}
+
+/// <summary>Losses as numbers; NaN for "none in this batch".</summary>
+public readonly record struct LossValues(float Total, float Language, float Span, float Mask, float MaskBce, float Start);
