@@ -1,0 +1,172 @@
+using System.Collections.Concurrent;
+using PixSearch.Abstractions;
+using PixSearch.Models;
+
+namespace PixSearch.Inference.Engine;
+
+/// <summary>
+/// The engine on a thread of its own: drain what came in, one step, again; asleep when there is nothing to compute. No other
+/// thread ever touches the model. All methods may be called from anywhere.
+/// </summary>
+public sealed class EngineLoop : IAsyncDisposable
+{
+    private readonly EngineCore _core;
+    private readonly EngineOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentQueue<Action<EngineCore>> _inbox = new();
+    private readonly SemaphoreSlim _signal = new(0);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _submitting;
+    private int _signalled;
+    private volatile bool _stopping;
+
+    /// <summary>Starts the thread. The model is the caller's to dispose, after the loop.</summary>
+    public EngineLoop(ISegmentingModel model, IRetriever retriever, EngineOptions options, TimeProvider time,
+        ISessionLog log)
+    {
+        (_options, _time) = (options, time);
+        _core = new EngineCore(model, options, time, log, new SearchDispatcher(retriever, Post)) { OnRoom = Wake };
+        var thread = new Thread(Run) { Name = "pixsearch-engine", IsBackground = true };
+        thread.Start();
+    }
+
+    /// <summary>
+    /// Takes a session in. Full: throws <see cref="PixErrorKind.Overloaded"/> at once, without waiting for the engine.
+    /// </summary>
+    public async Task<EventStream> SubmitAsync(EngineRequest request)
+    {
+        if (_stopping)
+        {
+            throw new PixException(PixErrorKind.Unavailable, "The engine is stopping and takes no new sessions.");
+        }
+
+        try
+        {
+            if (Interlocked.Increment(ref _submitting) > _options.SessionsMax)
+            {
+                throw new PixException(PixErrorKind.Overloaded,
+                    $"{_options.SessionsMax} requests (SessionsMax) wait to be taken in: try again in 1 s.")
+                {
+                    RetryAfter = TimeSpan.FromSeconds(1),
+                };
+            }
+
+            return await AskAsync(core => core.Submit(request)).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _submitting);
+        }
+    }
+
+    /// <summary>Ends a session; everything it held is free when the task completes. False: it is not in the engine.</summary>
+    public Task<bool> CancelAsync(string sessionId) => AskAsync(core => core.Cancel(sessionId));
+
+    /// <summary>A look at the engine.</summary>
+    public Task<EngineStats> StatsAsync() => AskAsync(core => core.Stats);
+
+    /// <summary>Ends all sessions with <see cref="PixErrorKind.Unavailable"/> and the thread.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _stopping = true;
+        Wake();
+        await _ended.Task.ConfigureAwait(false);
+        _signal.Dispose();
+    }
+
+    private async Task<T> AskAsync<T>(Func<EngineCore, T> ask)
+    {
+        var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Post(core =>
+        {
+            try
+            {
+                answer.SetResult(ask(core));
+            }
+            catch (Exception error)
+            {
+                answer.SetException(error);
+            }
+        });
+
+        // An engine that has stopped answers nothing any more.
+        Task first = await Task.WhenAny(answer.Task, _ended.Task).ConfigureAwait(false);
+        if (first != answer.Task && !answer.Task.IsCompleted)
+        {
+            throw new PixException(PixErrorKind.Unavailable, "The engine has stopped.");
+        }
+
+        return await answer.Task.ConfigureAwait(false);
+    }
+
+    private void Post(Action<EngineCore> command)
+    {
+        _inbox.Enqueue(command);
+        Wake();
+    }
+
+    private void Wake()
+    {
+        // At most one permit is ever outstanding, so that the semaphore's count stays bounded.
+        if (Interlocked.Exchange(ref _signalled, 1) == 0 && !_ended.Task.IsCompleted)
+        {
+            _signal.Release();
+        }
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stopping)
+            {
+                if (!Step())
+                {
+                    WaitForWork();
+                }
+            }
+
+            _core.Dispose();
+        }
+        finally
+        {
+            _ended.SetResult();
+        }
+    }
+
+    private bool Step()
+    {
+        try
+        {
+            while (_inbox.TryDequeue(out Action<EngineCore>? command))
+            {
+                command(_core);
+            }
+
+            return _core.Tick();
+        }
+        catch (Exception error)
+        {
+            // Errors of requests are handled inside. What arrives here is a defect or a log that cannot be written: the
+            // sessions in the engine cannot go on, the process and later sessions can.
+            _core.FailAll(PixErrorKind.Internal, $"The engine had to drop its sessions ({error.GetType().Name}: {FirstLine(error)}).");
+            return true;
+        }
+    }
+
+    private void WaitForWork()
+    {
+        TimeSpan wait = Timeout.InfiniteTimeSpan;
+        if (_core.NextWake() is { } next)
+        {
+            wait = next - _time.GetUtcNow();
+            wait = wait < TimeSpan.Zero ? TimeSpan.Zero : wait + TimeSpan.FromMilliseconds(1);
+            wait = wait > TimeSpan.FromMinutes(10) ? TimeSpan.FromMinutes(10) : wait;
+        }
+
+        _signal.Wait(wait);
+        Volatile.Write(ref _signalled, 0);
+    }
+
+    private static string FirstLine(Exception error) => error.Message.Split('\n', 2)[0].Trim();
+}

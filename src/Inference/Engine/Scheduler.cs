@@ -1,0 +1,326 @@
+using PixSearch.Inference.Sessions;
+
+namespace PixSearch.Inference.Engine;
+
+/// <summary>
+/// Decides what each step computes. Plain data in, plain data out: no clock of its own, no model, no I/O. Order of a step: masks
+/// of sessions that wait for them, one row for everybody who decodes, chunks of prompts and evidence, then admission of
+/// waiting sessions, least-served tenant first.
+/// </summary>
+/// <remarks>
+/// Progress: pages are taken from sessions in a search, from those whose reader is slow, and from those that arrived later; so
+/// the oldest session that can run always can, and one context always fits the store.
+/// </remarks>
+internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedger ledger, CostModel costs)
+{
+    private readonly List<EngineSession> _running = [];
+    private readonly List<EngineSession> _waiting = [];
+    private readonly List<EngineSession> _searching = [];
+    private readonly List<EngineSession> _order = [];
+    private readonly StepPlan _plan = new();
+    private int _budget;
+
+    public IReadOnlyList<EngineSession> Running => _running;
+
+    public IReadOnlyList<EngineSession> Waiting => _waiting;
+
+    public IReadOnlyList<EngineSession> Searching => _searching;
+
+    /// <summary>Sessions whose pages were taken away while they could run.</summary>
+    public long Preemptions { get; private set; }
+
+    /// <summary>Rows that the prefix cache saved.</summary>
+    public long RowsCached { get; private set; }
+
+    /// <summary>A new session, or one that comes back without its pages.</summary>
+    public void Add(EngineSession session)
+    {
+        session.Place = SessionPlace.Waiting;
+        _waiting.Add(session);
+    }
+
+    /// <summary>A session goes into a search; what happens to its pages is the pause policy's choice.</summary>
+    public void Pause(EngineSession session)
+    {
+        Remove(session);
+        session.Place = SessionPlace.Searching;
+        _searching.Add(session);
+        if (options.PausePolicy == PausePolicy.Drop)
+        {
+            session.ReleasePages(pool, keep: 0, reusable: false);
+            session.Computed = 0;
+        }
+    }
+
+    /// <summary>A search came back: the session runs on if it still has pages, else it waits, before those that came later.</summary>
+    public void Resume(EngineSession session)
+    {
+        _searching.Remove(session);
+        if (session.PageCount == 0)
+        {
+            Add(session);
+            return;
+        }
+
+        session.Place = SessionPlace.Running;
+        _running.Add(session);
+    }
+
+    /// <summary>A session is over: everything it held is given back.</summary>
+    public void End(EngineSession session)
+    {
+        Remove(session);
+        session.Place = SessionPlace.Ended;
+        session.ReleasePages(pool, keep: 0, reusable: options.PrefixCache);
+        session.Computed = 0;
+    }
+
+    /// <summary>The next step. The plan is valid until the next call. Time: how long a session has been searching.</summary>
+    public StepPlan Schedule(Func<EngineSession, double> searchingSeconds)
+    {
+        _plan.Clear();
+        _budget = options.TokenBudget;
+        Sort(_running);
+        foreach (EngineSession session in _order)
+        {
+            if (session.Machine.Next == SessionAction.DecodeMasks && session.Remaining == 0)
+            {
+                session.Planned = true;
+                _plan.Masks.Add(session);
+            }
+        }
+
+        // Decode rows before chunks: a long prompt must not hold up those who are writing.
+        foreach (EngineSession session in _order)
+        {
+            if (session is { Remaining: 1, Stalled: false, Place: SessionPlace.Running })
+            {
+                TryPlan(session, searchingSeconds);
+            }
+        }
+
+        foreach (EngineSession session in _order)
+        {
+            if (session is { Remaining: > 1, Stalled: false, Place: SessionPlace.Running })
+            {
+                TryPlan(session, searchingSeconds);
+            }
+        }
+
+        Admit(searchingSeconds);
+        return _plan;
+    }
+
+    private void Admit(Func<EngineSession, double> searchingSeconds)
+    {
+        if (_waiting.Count == 0)
+        {
+            return;
+        }
+
+        Sort(_waiting);
+        foreach (EngineSession session in _order)
+        {
+            if (_running.Count >= options.RunningMax || _budget <= 0)
+            {
+                return;
+            }
+
+            if (session.Stalled)
+            {
+                continue;
+            }
+
+            MatchPrefix(session);
+            int pages = PagesFor(session.Target) - session.PageCount;
+            while (pool.PagesAvailable < pages && Shrink(session, searchingSeconds, needGain: true))
+            {
+            }
+
+            // The first that does not fit ends admission, so that small requests cannot starve a large one.
+            if (pool.PagesAvailable < pages && _running.Count > 0)
+            {
+                session.ReleasePages(pool, keep: 0, reusable: options.PrefixCache);
+                session.Computed = 0;
+                return;
+            }
+
+            _waiting.Remove(session);
+            session.Place = SessionPlace.Running;
+            _running.Add(session);
+            if (session is { Remaining: 0, Machine.Next: SessionAction.DecodeMasks })
+            {
+                session.Planned = true;
+                _plan.Masks.Add(session);
+            }
+            else
+            {
+                TryPlan(session, searchingSeconds);
+            }
+        }
+    }
+
+    /// <summary>Takes over cached pages of an equal beginning; at least one row is left to compute.</summary>
+    private void MatchPrefix(EngineSession session)
+    {
+        if (!options.PrefixCache || session.PageCount > 0)
+        {
+            return;
+        }
+
+        ReadOnlySpan<int> slots = session.Machine.Slots.Span;
+        int pagesMax = Math.Max(0, session.Target - 1) / options.PageSize;
+        while (session.PageCount < pagesMax && pool.TryFind(session.Keys.Get(session.PageCount, slots), out int page))
+        {
+            session.AddPage(page);
+        }
+
+        // Positions that see each other are computed in one step: a hit may not end among them.
+        int end = session.PageCount * options.PageSize;
+        if (end > session.Prompt.FullStart && end < session.Prompt.FullEnd)
+        {
+            session.ReleasePages(pool, session.Prompt.FullStart / options.PageSize, reusable: true);
+        }
+
+        session.PagesPublished = session.PageCount;
+        session.Computed = session.PageCount * options.PageSize;
+        RowsCached += session.Computed;
+    }
+
+    private void TryPlan(EngineSession session, Func<EngineSession, double> searchingSeconds)
+    {
+        int count = ChunkOf(session);
+        if (count <= 0)
+        {
+            return;
+        }
+
+        int pages = PagesFor(session.Computed + count) - session.PageCount;
+        while (pool.PagesAvailable < pages)
+        {
+            if (!Reclaim(session, searchingSeconds))
+            {
+                return;
+            }
+        }
+
+        for (int i = 0; i < pages; i++)
+        {
+            _ = pool.TryTake(out int page);
+            session.AddPage(page);
+        }
+
+        session.Planned = true;
+        _plan.Items.Add(new StepItem(session, count));
+        _plan.RowCount += count;
+        _budget -= count;
+    }
+
+    /// <summary>Rows of a session in this step: what the budget allows, without splitting positions that see each other.</summary>
+    private int ChunkOf(EngineSession session)
+    {
+        int count = Math.Min(session.Remaining, _budget);
+        (int start, int end) = (session.Prompt.FullStart, session.Prompt.FullEnd);
+        int upTo = session.Computed + count;
+        if (count <= 0 || end <= start || upTo <= start || upTo >= end || session.Computed >= end)
+        {
+            return count;
+        }
+
+        // A range longer than the whole budget gets a step of its own, or it would never be computed.
+        return _plan.Items.Count == 0 ? end - session.Computed : Math.Max(0, start - session.Computed);
+    }
+
+    /// <summary>Frees at least one page for a session, or says that it may not take any.</summary>
+    private bool Reclaim(EngineSession needy, Func<EngineSession, double> searchingSeconds)
+    {
+        if (options.PausePolicy != PausePolicy.Keep && Shrink(needy, searchingSeconds, needGain: false))
+        {
+            return true;
+        }
+
+        EngineSession? victim = null;
+        foreach (EngineSession other in _running)
+        {
+            bool may = !other.Planned && other != needy && other.PageCount > 0
+                && (other.Stalled || other.Arrival > needy.Arrival);
+            if (may && (victim is null || (other.Stalled, other.Arrival).CompareTo((victim.Stalled, victim.Arrival)) > 0))
+            {
+                victim = other;
+            }
+        }
+
+        if (victim is null)
+        {
+            return Shrink(needy, searchingSeconds, needGain: false);
+        }
+
+        Preemptions++;
+        Remove(victim);
+        victim.ReleasePages(pool, keep: 0, reusable: options.PrefixCache);
+        victim.Computed = 0;
+        Add(victim);
+        return true;
+    }
+
+    /// <summary>Takes the last page of the searching session that loses least by it.</summary>
+    private bool Shrink(EngineSession needy, Func<EngineSession, double> searchingSeconds, bool needGain)
+    {
+        if (needGain && options.PausePolicy != PausePolicy.Cost)
+        {
+            return false;
+        }
+
+        EngineSession? best = null;
+        double bestGain = needGain ? 0 : double.NegativeInfinity;
+        foreach (EngineSession session in _searching)
+        {
+            if (session.PageCount == 0 || session == needy || session.Machine.Search is null)
+            {
+                continue;
+            }
+
+            double gain = costs.DropGain(session.Machine.Search.Modality, searchingSeconds(session), session.Computed,
+                session.PageCount, pool.PagesHeld - session.PageCount);
+            (best, bestGain) = gain > bestGain ? (session, gain) : (best, bestGain);
+        }
+
+        if (best is null)
+        {
+            return false;
+        }
+
+        best.ReleasePages(pool, best.PageCount - 1, reusable: options.PrefixCache);
+        best.Computed = Math.Min(best.Computed, best.PageCount * options.PageSize);
+        return true;
+    }
+
+    /// <summary>Within a tenant by priority, between tenants by what they have received, then by arrival.</summary>
+    private void Sort(List<EngineSession> sessions)
+    {
+        _order.Clear();
+        _order.AddRange(sessions);
+        _order.Sort((a, b) =>
+        {
+            int order = a.Tenant == b.Tenant
+                ? b.Request.Answer.Priority.CompareTo(a.Request.Answer.Priority)
+                : ledger.Received(a.Tenant).CompareTo(ledger.Received(b.Tenant));
+            // Equal tenants stay together by name: arrival alone would not be a total order beside priorities.
+            order = order != 0 ? order : string.CompareOrdinal(a.Tenant, b.Tenant);
+            return order != 0 ? order : a.Arrival.CompareTo(b.Arrival);
+        });
+    }
+
+    private void Remove(EngineSession session)
+    {
+        List<EngineSession> place = session.Place switch
+        {
+            SessionPlace.Waiting => _waiting,
+            SessionPlace.Running => _running,
+            _ => _searching,
+        };
+        place.Remove(session);
+    }
+
+    private int PagesFor(int positions) => (positions + options.PageSize - 1) / options.PageSize;
+}

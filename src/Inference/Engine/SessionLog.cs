@@ -1,0 +1,74 @@
+using PixSearch.Abstractions;
+using PixSearch.Inference.Sessions;
+
+namespace PixSearch.Inference.Engine;
+
+/// <summary>One input of a session machine. A session is the list of them: replayed, they give the same slots and events.</summary>
+public abstract record LogEntry
+{
+    /// <summary>Feeds the entry to a machine.</summary>
+    public abstract void ApplyTo(SessionMachine machine);
+}
+
+/// <summary>A token was chosen.</summary>
+public sealed record TokenChosen(int Id) : LogEntry
+{
+    /// <inheritdoc/>
+    public override void ApplyTo(SessionMachine machine) => machine.AcceptToken(Id);
+}
+
+/// <summary>Masks were decoded.</summary>
+public sealed record MasksDecoded(IReadOnlyList<DecodedMask> Masks) : LogEntry
+{
+    /// <inheritdoc/>
+    public override void ApplyTo(SessionMachine machine) => machine.AcceptMasks(Masks);
+}
+
+/// <summary>A search came back.</summary>
+public sealed record EvidenceReceived(IReadOnlyList<EvidenceHit> Hits, bool Partial) : LogEntry
+{
+    /// <inheritdoc/>
+    public override void ApplyTo(SessionMachine machine) => machine.AcceptEvidence(Hits, Partial);
+}
+
+/// <summary>The session was ended from outside: cancelled, late, or failed.</summary>
+public sealed record SessionFailed(PixErrorKind Kind, string Message) : LogEntry
+{
+    /// <inheritdoc/>
+    public override void ApplyTo(SessionMachine machine) => machine.Fail(Kind, Message);
+}
+
+/// <summary>
+/// Where the inputs of sessions are kept. The engine appends during a step and commits once, before any reader sees an event of
+/// the step: what a client has seen is never lost. Used by the engine thread.
+/// </summary>
+public interface ISessionLog
+{
+    /// <summary>A session begins.</summary>
+    void Begin(EngineRequest request);
+
+    /// <summary>An input of a session.</summary>
+    void Append(string sessionId, LogEntry entry);
+
+    /// <summary>Makes everything so far durable.</summary>
+    void Commit();
+}
+
+/// <summary>Keeps nothing: sessions end with the process.</summary>
+public sealed class NoSessionLog : ISessionLog
+{
+    /// <inheritdoc/>
+    public void Begin(EngineRequest request)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Append(string sessionId, LogEntry entry)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Commit()
+    {
+    }
+}
