@@ -231,7 +231,15 @@ public sealed class EngineCore : IDisposable
             Fail(session, kind, message);
         }
 
-        Publish();
+        try
+        {
+            Publish();
+        }
+        catch (Exception)
+        {
+            // The log itself is broken: readers are told all the same.
+            Deliver();
+        }
     }
 
     private void CheckRoom(string tenant)
@@ -428,8 +436,13 @@ public sealed class EngineCore : IDisposable
             $"The model failed on this request ({error.GetType().Name}); others were not touched.");
     }
 
-    private void Fail(EngineSession session, PixErrorKind kind, string message) =>
-        Input(session, new SessionFailed(kind, message));
+    private void Fail(EngineSession session, PixErrorKind kind, string message)
+    {
+        if (session.Place != SessionPlace.Ended)
+        {
+            Input(session, new SessionFailed(kind, message));
+        }
+    }
 
     private void Close(EngineSession session)
     {

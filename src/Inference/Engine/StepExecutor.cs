@@ -39,12 +39,13 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
     private readonly int _vocabulary = model.Tokenizer.VocabularySize;
     private float[] _logits = [];
     private float[] _rows = [];
+    private int _width;
 
     /// <summary>Times that a step was halved.</summary>
     public long Bisections { get; private set; }
 
     /// <summary>Logits of an item of the last plan; scratch for the sampler. Shape: [vocabulary].</summary>
-    public Span<float> Logits(int item) => _logits.AsSpan(item * _vocabulary, _vocabulary);
+    public Span<float> Logits(int item) => _logits.AsSpan(item * _width, _vocabulary);
 
     /// <summary>Runs masks and rows. The result is valid until the next call.</summary>
     public StepResult Execute(StepPlan plan)
@@ -53,11 +54,6 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
         foreach (EngineSession session in plan.Masks)
         {
             RunMasks(session);
-        }
-
-        if (_logits.Length < plan.Items.Count * _vocabulary)
-        {
-            _logits = new float[plan.Items.Count * _vocabulary];
         }
 
         foreach (StepItem item in plan.Items)
@@ -131,14 +127,22 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
     {
         int width = model.HiddenSize;
         int sequences = output.Logits.Size(0);
-        if (output.Logits.Size(1) != _vocabulary)
+
+        // Heads are often padded to a round number of rows: ids beyond the tokenizer's are never chosen.
+        _width = output.Logits.Size(1);
+        if (_width < _vocabulary)
         {
             throw new PixException(PixErrorKind.BrokenArtifact,
-                $"The model gives {output.Logits.Size(1)} logits, but its tokenizer has {_vocabulary} ids.");
+                $"The model gives {_width} logits, but its tokenizer has {_vocabulary} ids.");
+        }
+
+        if (_logits.Length < plan.Items.Count * _width)
+        {
+            Array.Resize(ref _logits, plan.Items.Count * _width);
         }
 
         // Logits lie at their item's index; where items in between failed, rows are moved apart from the back.
-        Span<float> logits = _logits.AsSpan(from * _vocabulary, sequences * _vocabulary);
+        Span<float> logits = _logits.AsSpan(from * _width, sequences * _width);
         model.Backend.Read(output.Logits, logits);
         int rows = output.Hidden.Size(0);
         if (_rows.Length < rows * width)
@@ -163,7 +167,7 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
         {
             if (_result.ItemErrors[i] is null)
             {
-                logits.Slice(last * _vocabulary, _vocabulary).CopyTo(Logits(i));
+                logits.Slice(last * _width, _vocabulary).CopyTo(Logits(i));
                 last--;
             }
         }
