@@ -95,8 +95,8 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
             if (_result.ItemErrors[i] is null)
             {
                 (EngineSession session, int count) = plan.Items[i];
-                _sequences.Add(new StepSequence(session.Machine.Slots[..(session.Computed + count)], session.Computed, count,
-                    session.PageMemory, session.Image, session.Prompt));
+                _sequences.Add(new StepSequence(session.Machine.Slots, session.Computed, count, session.PageMemory,
+                    session.Image, session.Prompt));
             }
         }
 

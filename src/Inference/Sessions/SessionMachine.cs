@@ -41,13 +41,14 @@ public sealed class SessionMachine
         _decoder = vocabulary.Tokenizer.StartDecoding(skipSpecialTokens: false);
         _text = new VisibleText(options.Sampling.Stop);
         _slotCount = start.Prompt.Slots.Length;
-        _slots = new int[Math.Max(64, Math.Min(start.ContextLength, _slotCount * 2))];
-        start.Prompt.Slots.CopyTo(_slots, 0);
         if (_slotCount >= start.ContextLength)
         {
             throw new PixException(PixErrorKind.InvalidArgument,
                 $"The prompt has {_slotCount} slots, but the model reads at most {start.ContextLength - 1}: ask a shorter question.");
         }
+
+        _slots = new int[Math.Max(64, Math.Min(start.ContextLength, _slotCount * 2))];
+        start.Prompt.Slots.CopyTo(_slots, 0);
     }
 
     /// <summary>The settings.</summary>
