@@ -24,8 +24,11 @@ public static class ParityChecker
             "clip-vision" => ClipVisionParity.Run,
             "sam" => SamParity.Run,
             "plum-heads" => PlumHeadsParity.Run,
+            "pixellm-decoder" => PixelLmParity.Run,
+            "pixel-sail" => PixelSailParity.Run,
             _ => throw new PixException(PixErrorKind.BrokenArtifact,
-                $"{source.Origin}: kind '{kind}' is unknown; known are llama, qwen2, clip-vision, sam, plum-heads."),
+                $"{source.Origin}: kind '{kind}' is unknown; known are llama, qwen2, clip-vision, sam, plum-heads, " +
+                "pixellm-decoder, pixel-sail."),
         };
         run(fixture);
         return new ParityReport(kind, fixture.Results);
