@@ -10,5 +10,6 @@ internal static class CommandList
     public static IEnumerable<Command> All()
     {
         yield return DataCommand.Create();
+        yield return CheckFixtureCommand.Create();
     }
 }

@@ -8,11 +8,19 @@ internal static class Config
     // Larger than any published model by two orders of magnitude; keeps products of sizes from overflowing.
     private const int SizeMax = 1 << 24;
 
-    public static void AtLeast(string name, int value, int least)
+    public static void AtLeast(string name, int value, int least) => Between(name, value, least, SizeMax);
+
+    /// <summary>A number of layers: a wrong one must not make a million of them.</summary>
+    public static void Layers(string name, int value) => Between(name, value, 1, 1024);
+
+    /// <summary>A number of patches along a side, whose fourth power attention allocates.</summary>
+    public static void Grid(string name, int value) => Between(name, value, 1, 512);
+
+    public static void Between(string name, int value, int least, int most)
     {
-        if (value < least || value > SizeMax)
+        if (value < least || value > most)
         {
-            throw Broken($"{name} is {value}; it must be between {least} and {SizeMax}");
+            throw Broken($"{name} is {value}; it must be between {least} and {most}");
         }
     }
 

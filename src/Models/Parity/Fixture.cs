@@ -66,7 +66,8 @@ internal sealed class Fixture : IDisposable
         Backend.Read(actual, numbers);
         if (numbers.Length != expected.Length)
         {
-            throw new InvalidOperationException($"{output} has {ShapeOf(output)}, computed was {actual.Shape}.");
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"{_source.Origin}: {output} is {ShapeOf(output)}, computed was {actual.Shape}.");
         }
 
         float largest = 0;

@@ -30,7 +30,16 @@ public static class ParityChecker
                 $"{source.Origin}: kind '{kind}' is unknown; known are llama, qwen2, clip-vision, sam, plum-heads, " +
                 "pixellm-decoder, pixel-sail."),
         };
-        run(fixture);
+        try
+        {
+            run(fixture);
+        }
+        catch (Exception error) when (error is ArgumentException or OverflowException)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"{source.Origin}: metadata and tensors contradict each other: {error.Message}", error);
+        }
+
         return new ParityReport(kind, fixture.Results);
     }
 }

@@ -61,15 +61,16 @@ public sealed record SamConfig
         Config.AtLeast("sam image_size", ImageSize, 1);
         Config.AtLeast("sam patch_size", PatchSize, 1);
         Config.AtLeast("sam embed_dim", EmbedDim, 1);
-        Config.AtLeast("sam depth", Depth, 1);
+        Config.Layers("sam depth", Depth);
         Config.AtLeast("sam num_heads", NumHeads, 1);
         Config.AtLeast("sam mlp_ratio", MlpRatio, 1);
-        Config.AtLeast("sam window_size", WindowSize, 1);
-        Config.AtLeast("sam decoder_depth", DecoderDepth, 1);
+        Config.Grid("sam window_size", WindowSize);
+        Config.Layers("sam decoder_depth", DecoderDepth);
         Config.AtLeast("sam decoder_heads", DecoderHeads, 1);
         Config.AtLeast("sam decoder_mlp_dim", DecoderMlpDim, 1);
-        Config.AtLeast("sam mask_tokens", MaskTokens, 1);
+        Config.Between("sam mask_tokens", MaskTokens, 1, 64);
         Config.Divides("sam patch_size", PatchSize, "sam image_size", ImageSize);
+        Config.Grid("sam image_size / patch_size", Grid);
         Config.Divides("sam num_heads", NumHeads, "sam embed_dim", EmbedDim);
 
         // Upscaling divides the channels by 8; cross-attention halves them before it divides them among the heads.

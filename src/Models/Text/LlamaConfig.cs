@@ -52,7 +52,7 @@ public sealed record LlamaConfig
     public LlamaConfig Validate()
     {
         Config.AtLeast("hidden_size", HiddenSize, 2);
-        Config.AtLeast("num_hidden_layers", NumHiddenLayers, 1);
+        Config.Layers("num_hidden_layers", NumHiddenLayers);
         Config.AtLeast("num_attention_heads", NumAttentionHeads, 1);
         Config.AtLeast("intermediate_size", IntermediateSize, 1);
         Config.AtLeast("vocab_size", VocabSize, 1);

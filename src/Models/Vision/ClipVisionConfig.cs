@@ -49,10 +49,11 @@ public sealed record ClipVisionConfig
         Config.AtLeast("vision image_size", ImageSize, 1);
         Config.AtLeast("vision patch_size", PatchSize, 1);
         Config.AtLeast("vision hidden_size", HiddenSize, 1);
-        Config.AtLeast("vision num_hidden_layers", NumHiddenLayers, 1);
+        Config.Layers("vision num_hidden_layers", NumHiddenLayers);
         Config.AtLeast("vision num_attention_heads", NumAttentionHeads, 1);
         Config.AtLeast("vision intermediate_size", MlpSize, 1);
         Config.Divides("vision patch_size", PatchSize, "vision image_size", ImageSize);
+        Config.Grid("vision image_size / patch_size", Grid);
         Config.Divides("vision num_attention_heads", NumAttentionHeads, "vision hidden_size", HiddenSize);
         Config.Positive("vision layer_norm_eps", LayerNormEps);
         return HiddenAct is "quick_gelu" or "gelu"

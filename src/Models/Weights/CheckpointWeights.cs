@@ -94,8 +94,9 @@ public sealed class CheckpointWeights : IWeightSource
         return numbers;
     }
 
-    // Lets construction go on after a problem, so that all problems are found; ThrowIfBroken then refuses the model.
-    private Weight Placeholder(string name, Shape shape) => new(name, _backend.Zeros(shape));
+    // Lets construction go on after a problem, so that all problems are found; ThrowIfBroken then refuses the model. It has no
+    // memory behind it: a configuration that asks for terabytes is refused too, not tried.
+    private static Weight Placeholder(string name, Shape shape) => new(name, shape, WeightType.F32, new MemoryStream());
 
     private static void Append(StringBuilder text, string what, List<string> items)
     {
