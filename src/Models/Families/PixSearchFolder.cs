@@ -13,33 +13,21 @@ namespace PixSearch.Models.Families;
 public static class PixSearchFolder
 {
     /// <summary>File name of the configuration.</summary>
-    public const string ConfigFile = "config.json";
+    public const string ConfigFile = ModelFolder.ConfigFile;
 
     /// <summary>File name of the tokenizer.</summary>
-    public const string TokenizerFile = "tokenizer.json";
-
-    /// <summary>File name of the weights.</summary>
-    public const string WeightsFile = "model.safetensors";
+    public const string TokenizerFile = ModelFolder.TokenizerFile;
 
     /// <summary>Reads the configuration of a folder.</summary>
     /// <exception cref="PixException">NotFound or BrokenArtifact.</exception>
-    public static PixSearchConfig LoadConfig(string folder)
-    {
-        string path = Path.Combine(folder, ConfigFile);
-        if (!File.Exists(path))
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no model configuration '{path}'.");
-        }
-
-        return PixSearchConfig.Parse(File.ReadAllText(path));
-    }
+    public static PixSearchConfig LoadConfig(string folder) => PixSearchConfig.Parse(ModelFolder.ReadConfig(folder));
 
     /// <summary>Loads a model for serving, or with <paramref name="trainable"/> to train it further.</summary>
     /// <exception cref="PixException">NotFound; BrokenArtifact, with all bad tensors in the message.</exception>
     public static PixSearchModel Load(IBackend backend, string folder, ITokenizer tokenizer, bool trainable = false)
     {
         PixSearchConfig config = LoadConfig(folder);
-        string path = Path.Combine(folder, WeightsFile);
+        string path = Path.Combine(folder, ModelFolder.WeightsFile);
         if (!File.Exists(path))
         {
             throw new PixException(PixErrorKind.NotFound, $"There is no file of weights '{path}'.");
@@ -78,10 +66,10 @@ public static class PixSearchFolder
     public static void Save(PixSearchConfig config, WeightStore weights, string folder, ElementType type)
     {
         Directory.CreateDirectory(folder);
-        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile),
+        SafetensorsWriter.Write(Path.Combine(folder, ModelFolder.WeightsFile),
             weights.All.Select(weight => TensorPayload.Of(weight, StoredType(weight, type))),
             new Dictionary<string, string> { ["format"] = "pt" });
-        File.WriteAllText(Path.Combine(folder, ConfigFile), config.ToJson() + "\n");
+        File.WriteAllText(Path.Combine(folder, ModelFolder.ConfigFile), config.ToJson() + "\n");
     }
 
     // Positions are multiplied by 2 pi G: a G rounded to 8 bits would shift them all.
