@@ -57,7 +57,8 @@ internal static class DataTokenizerCommand
         BpeTrainingResult result = trainer.Train(vocabularySize);
         output.Directory?.Create();
         File.WriteAllBytes(output.FullName, result.ToTokenizerJson());
-        console.WriteLine($"{output.FullName}: {result.VocabularySize} tokens from {texts} texts of {characters} characters.");
+        console.WriteLine(
+            $"{output.FullName}: {result.VocabularySize} tokens from {texts} texts of {characters} characters.");
         return 0;
     }
 
@@ -104,7 +105,8 @@ internal static class DataTokenizerCommand
     {
         if (!File.Exists(path))
         {
-            throw new PixException(PixErrorKind.NotFound, $"There is no '{path}'; --data takes folders of 'px data build'.");
+            throw new PixException(PixErrorKind.NotFound,
+                $"There is no '{path}'; --data takes folders of 'px data build'.");
         }
 
         int number = 0;

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace PixSearch.Models.Checkpoints;
 
 /// <summary>
-/// Little-endian bytes of a checkpoint to numbers and back. Rounding to a narrower float is to nearest, ties to even, as in
-/// PyTorch; NaN stays NaN.
+/// Little-endian bytes of a checkpoint to numbers and back. Rounding to a narrower float is to nearest, ties to even,
+/// as in PyTorch; NaN stays NaN.
 /// </summary>
 internal static class ElementConverter
 {
@@ -67,7 +67,9 @@ internal static class ElementConverter
         }
     }
 
-    /// <summary>Reads integers or booleans; a U64 above the signed range throws <see cref="OverflowException"/>.</summary>
+    /// <summary>
+    /// Reads integers or booleans; a U64 above the signed range throws <see cref="OverflowException"/>.
+    /// </summary>
     public static void ToI64(ElementType type, ReadOnlySpan<byte> bytes, Span<long> destination)
     {
         int size = type.Size();
@@ -112,7 +114,9 @@ internal static class ElementConverter
         }
     }
 
-    /// <summary>Writes integers as an integer type or BOOL; a value outside of the type is cut to its low bits.</summary>
+    /// <summary>
+    /// Writes integers as an integer type or BOOL; a value outside of the type is cut to its low bits.
+    /// </summary>
     public static void FromI64(ReadOnlySpan<long> source, ElementType type, Span<byte> destination)
     {
         int size = type.Size();

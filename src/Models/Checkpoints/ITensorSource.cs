@@ -3,8 +3,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Models.Checkpoints;
 
 /// <summary>
-/// Named tensors of one file or of several united. Nothing is read before it is asked for; elements are numbered in row-major
-/// order whatever the file's own layout. Reads may run on several threads at once.
+/// Named tensors of one file or of several united. Nothing is read before it is asked for; elements are numbered in
+/// row-major order whatever the file's own layout. Reads may run on several threads at once.
 /// </summary>
 public interface ITensorSource : IDisposable
 {
@@ -30,7 +30,9 @@ public interface ITensorSource : IDisposable
 /// <summary>Short forms of reading.</summary>
 public static class TensorSourceExtensions
 {
-    /// <summary>The tensor's description; throws <see cref="PixException"/> (BrokenArtifact) when there is none.</summary>
+    /// <summary>
+    /// The tensor's description; throws <see cref="PixException"/> (BrokenArtifact) when there is none.
+    /// </summary>
     public static TensorEntry Entry(this ITensorSource source, string name) =>
         source.Tensors.TryGetValue(name, out TensorEntry? entry)
             ? entry
@@ -57,7 +59,8 @@ public static class TensorSourceExtensions
         if (start < 0 || start > entry.Shape.Count - length)
         {
             throw new PixException(PixErrorKind.BrokenArtifact,
-                $"{source.Origin}: elements {start}..{start + length} of '{entry.Name}' were asked for; it has {entry.Shape.Count}.");
+                $"{source.Origin}: elements {start}..{start + length} of '{entry.Name}' were asked for; "
+                + $"it has {entry.Shape.Count}.");
         }
     }
 }

@@ -4,8 +4,9 @@ using PixSearch.Abstractions;
 namespace PixSearch.Models.Checkpoints;
 
 /// <summary>
-/// A file mapped read-only: its bytes cost address space, and memory only as the system's page cache. The file must not shrink
-/// while it is mapped (the system would end the process); checkpoints are replaced by rename, never rewritten in place.
+/// A file mapped read-only: its bytes cost address space, and memory only as the system's page cache. The file must not
+/// shrink while it is mapped (the system would end the process); checkpoints are replaced by rename, never rewritten in
+/// place.
 /// </summary>
 internal sealed unsafe class MappedFile : IDisposable
 {
@@ -14,7 +15,9 @@ internal sealed unsafe class MappedFile : IDisposable
     private byte* _start;
     private int _disposed;
 
-    /// <summary>Maps a file. Throws <see cref="PixException"/>: NotFound, or BrokenArtifact when it cannot be read.</summary>
+    /// <summary>
+    /// Maps a file. Throws <see cref="PixException"/>: NotFound, or BrokenArtifact when it cannot be read.
+    /// </summary>
     public MappedFile(string path)
     {
         Path = path;

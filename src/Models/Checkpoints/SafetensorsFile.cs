@@ -4,7 +4,9 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Models.Checkpoints;
 
-/// <summary>A memory-mapped safetensors file. A damaged or hostile file gives <see cref="PixException"/> (BrokenArtifact).</summary>
+/// <summary>
+/// A memory-mapped safetensors file. A damaged or hostile file gives <see cref="PixException"/> (BrokenArtifact).
+/// </summary>
 public sealed class SafetensorsFile : ITensorSource
 {
     // Conversion goes through spans, whose length is an int; 2^20 elements a step keep every product in range.
@@ -117,8 +119,9 @@ public sealed class SafetensorsFile : ITensorSource
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(_file.Slice(0, 8));
         if (length > (ulong)SafetensorsHeader.LengthMax || length > (ulong)(_file.Length - 8))
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"'{path}' is not valid safetensors: it claims a header of "
-                + $"{length} bytes; the file has {_file.Length - 8} left and {SafetensorsHeader.LengthMax} is the limit.");
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"'{path}' is not valid safetensors: it claims a header of {length} bytes; the file has "
+                + $"{_file.Length - 8} left and {SafetensorsHeader.LengthMax} is the limit.");
         }
 
         return (long)length;

@@ -9,8 +9,8 @@ namespace PixSearch.Models.Checkpoints;
 internal readonly record struct SafetensorsSlot(TensorEntry Entry, long Begin, long End);
 
 /// <summary>
-/// Parses the JSON of a safetensors file (format: huggingface.co/docs/safetensors) and refuses every header that does not
-/// describe the data exactly once: overlap, hole, overflow, duplicate key, wrong length.
+/// Parses the JSON of a safetensors file (format: huggingface.co/docs/safetensors) and refuses every header that does
+/// not describe the data exactly once: overlap, hole, overflow, duplicate key, wrong length.
 /// </summary>
 internal sealed class SafetensorsHeader
 {
@@ -147,14 +147,16 @@ internal sealed class SafetensorsHeader
             product *= Math.Clamp(size, 1, 1L << 31);
             if (product > int.MaxValue)
             {
-                throw Broken($"gives tensor '{Short(name)}' the shape [{string.Join(", ", sizes)}]: over {int.MaxValue} elements");
+                throw Broken($"gives tensor '{Short(name)}' the shape [{string.Join(", ", sizes)}]: "
+                    + $"over {int.MaxValue} elements");
             }
         }
 
         long bytes = (sizes.Contains(0) ? 0 : product) * type.Size();
         if (begin > end || end - begin != bytes)
         {
-            throw Broken($"gives tensor '{Short(name)}' bytes {begin}..{end}; {type}[{string.Join(", ", sizes)}] takes {bytes}");
+            throw Broken(
+                $"gives tensor '{Short(name)}' bytes {begin}..{end}; {type}[{string.Join(", ", sizes)}] takes {bytes}");
         }
 
         var shape = new Shape(sizes.ConvertAll(size => (int)size).ToArray());
@@ -193,7 +195,8 @@ internal sealed class SafetensorsHeader
             if (slot.Begin != at)
             {
                 string fault = slot.Begin < at ? "overlaps the tensor before it" : "leaves a hole before it";
-                throw Broken($"puts tensor '{Short(slot.Entry.Name)}' at byte {slot.Begin}, which {fault} (expected {at})");
+                throw Broken(
+                    $"puts tensor '{Short(slot.Entry.Name)}' at byte {slot.Begin}, which {fault} (expected {at})");
             }
 
             at = slot.End;

@@ -6,12 +6,16 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Models.Checkpoints;
 
-/// <summary>A tensor to be written: its numbers are asked for in pieces, so that none has to be in memory as a whole.</summary>
+/// <summary>
+/// A tensor to be written: its numbers are asked for in pieces, so that none has to be in memory as a whole.
+/// </summary>
 /// <param name="Entry">Name, storage and shape in the file.</param>
 /// <param name="Write">Writes elements [start, start + count) as the entry's type into the bytes.</param>
 public sealed record TensorPayload(TensorEntry Entry, TensorPayload.ByteWriter Write)
 {
-    /// <summary>Writes <paramref name="count"/> elements from <paramref name="start"/> on into <paramref name="bytes"/>.</summary>
+    /// <summary>
+    /// Writes <paramref name="count"/> elements from <paramref name="start"/> on into <paramref name="bytes"/>.
+    /// </summary>
     public delegate void ByteWriter(long start, int count, Span<byte> bytes);
 
     /// <summary>Copies F32 elements [start, start + destination.Length).</summary>
@@ -23,7 +27,8 @@ public sealed record TensorPayload(TensorEntry Entry, TensorPayload.ByteWriter W
     {
         if (values.Length != shape.Count)
         {
-            throw new ArgumentException($"Tensor '{name}' {shape} takes {shape.Count} numbers; {values.Length} were given.");
+            throw new ArgumentException(
+                $"Tensor '{name}' {shape} takes {shape.Count} numbers; {values.Length} were given.");
         }
 
         return new TensorPayload(new TensorEntry(name, type, shape), (start, count, bytes) =>
@@ -57,20 +62,23 @@ public sealed record TensorPayload(TensorEntry Entry, TensorPayload.ByteWriter W
     public static TensorPayload Of(Weight weight, ElementType type)
     {
         Tensor plain = weight.Plain
-            ?? throw new InvalidOperationException($"Weight '{weight.Name}' is packed; only plain weights can be written.");
+            ?? throw new InvalidOperationException(
+                $"Weight '{weight.Name}' is packed; only plain weights can be written.");
         return Streamed(weight.Name, weight.Shape, type,
             (start, destination) => plain.Span.Slice((int)start, destination.Length).CopyTo(destination));
     }
 }
 
-/// <summary>Writes safetensors files: to a temporary name first, then renamed, so that a reader never sees half a file.</summary>
+/// <summary>
+/// Writes safetensors files: to a temporary name first, then renamed, so that a reader never sees half a file.
+/// </summary>
 public static class SafetensorsWriter
 {
     private const int ChunkElements = 1 << 16;
 
     /// <summary>
-    /// Writes the tensors, widest elements first and then by name (the order of the reference implementation, which keeps every
-    /// tensor aligned). Equal inputs give equal bytes.
+    /// Writes the tensors, widest elements first and then by name (the order of the reference implementation, which
+    /// keeps every tensor aligned). Equal inputs give equal bytes.
     /// </summary>
     public static void Write(string path, IEnumerable<TensorPayload> tensors,
         IReadOnlyDictionary<string, string>? metadata = null)

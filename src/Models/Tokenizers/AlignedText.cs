@@ -1,8 +1,8 @@
 namespace PixSearch.Models.Tokenizers;
 
 /// <summary>
-/// A text on its way through the tokenizer, with the range of the original text that each of its UTF-16 units came from. A unit
-/// that was put in (the dummy prefix) has an empty range.
+/// A text on its way through the tokenizer, with the range of the original text that each of its UTF-16 units came
+/// from. A unit that was put in (the dummy prefix) has an empty range.
 /// </summary>
 internal sealed class AlignedText
 {

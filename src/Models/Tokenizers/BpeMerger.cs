@@ -1,6 +1,8 @@
 namespace PixSearch.Models.Tokenizers;
 
-/// <summary>One symbol of a word while it is merged: an id, its neighbours, and the units [Start, End) it covers.</summary>
+/// <summary>
+/// One symbol of a word while it is merged: an id, its neighbours, and the units [Start, End) it covers.
+/// </summary>
 internal struct BpeSymbol
 {
     public int Id;
@@ -17,8 +19,8 @@ internal struct BpeSymbol
 internal readonly record struct BpeMerge(int Rank, int Id);
 
 /// <summary>
-/// Byte-pair merging (Sennrich et al. 2016): of all neighbours the pair with the lowest rank is merged first, the leftmost of
-/// equals. A heap over a linked list: n log n for n symbols, also for a megabyte of one letter.
+/// Byte-pair merging (Sennrich et al. 2016): of all neighbours the pair with the lowest rank is merged first, the
+/// leftmost of equals. A heap over a linked list: n log n for n symbols, also for a megabyte of one letter.
 /// </summary>
 internal static class BpeMerger
 {
@@ -26,7 +28,8 @@ internal static class BpeMerger
     public static ulong Key(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
 
     /// <summary>
-    /// Merges in place. Afterwards the word is symbol 0 and those reached from it by <see cref="BpeSymbol.Next"/> (-1 ends it).
+    /// Merges in place. Afterwards the word is symbol 0 and those reached from it by <see cref="BpeSymbol.Next"/> (-1
+    /// ends it).
     /// </summary>
     public static void Merge(Span<BpeSymbol> symbols, Dictionary<ulong, BpeMerge> merges)
     {

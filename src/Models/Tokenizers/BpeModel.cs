@@ -10,7 +10,9 @@ internal enum BpeAlphabet
     /// <summary>UTF-8 bytes, written in <see cref="ByteAlphabet"/>: GPT-2, Qwen, Llama 3.</summary>
     Bytes,
 
-    /// <summary>Characters; those without a token become <c>&lt;0xNN&gt;</c> tokens of their UTF-8 bytes: LLaMA.</summary>
+    /// <summary>
+    /// Characters; those without a token become <c>&lt;0xNN&gt;</c> tokens of their UTF-8 bytes: LLaMA.
+    /// </summary>
     Characters,
 }
 
@@ -18,8 +20,8 @@ internal enum BpeAlphabet
 internal readonly record struct BpeToken(int Id, int Start, int End);
 
 /// <summary>
-/// A byte-pair vocabulary. A byte-level token that holds part of a character covers the whole character's units, so neighbours
-/// may cover the same ones.
+/// A byte-pair vocabulary. A byte-level token that holds part of a character covers the whole character's units, so
+/// neighbours may cover the same ones.
 /// </summary>
 internal sealed class BpeModel
 {
@@ -69,11 +71,10 @@ internal sealed class BpeModel
     /// <summary>Whether a word that is a token as a whole is taken as it is, without merging (Llama 3).</summary>
     public bool WholeWordsFirst { get; init; }
 
-    /// <summary>SentencePiece's user-defined pieces: taken whole wherever they occur, never merged; null for none.</summary>
+    /// <summary>
+    /// SentencePiece's user-defined pieces: taken whole wherever they occur, never merged; null for none.
+    /// </summary>
     public AddedTokens? FrozenPieces { get; init; }
-
-    /// <summary>SentencePiece's unused pieces: what each was merged from, to take it apart again; null for none.</summary>
-    public IReadOnlyDictionary<int, (int Left, int Right)>? Unused { get; init; }
 
     /// <summary>Appends the tokens of a word.</summary>
     public void Encode(ReadOnlySpan<char> word, List<BpeToken> tokens)
@@ -135,14 +136,6 @@ internal sealed class BpeModel
     {
         if (symbol.Id < 0)
         {
-            return;
-        }
-
-        if (Unused is not null && Unused.TryGetValue(symbol.Id, out (int Left, int Right) parts))
-        {
-            // The halves' own units are not known any more; both cover the whole.
-            Emit(symbol with { Id = parts.Left }, tokens);
-            Emit(symbol with { Id = parts.Right }, tokens);
             return;
         }
 
@@ -211,7 +204,8 @@ internal sealed class BpeModel
             OperationStatus status = Rune.DecodeFromUtf16(word[at..], out Rune rune, out int units);
             int start = offset + at;
             int end = start + units;
-            bool known = _idsBySpan.TryGetValue(status == OperationStatus.Done ? word.Slice(at, units) : "\uFFFD", out int id);
+            bool known = _idsBySpan.TryGetValue(status == OperationStatus.Done ? word.Slice(at, units) : "\uFFFD",
+                out int id);
             int length = known ? 0 : rune.EncodeToUtf8(bytes);
             at += units;
             if (known)

@@ -1,10 +1,11 @@
+using System.Globalization;
 using System.Text;
 
 namespace PixSearch.Models.Tokenizers;
 
 /// <summary>
-/// A byte-pair tokenizer: added tokens are split off, the text between them is normalised, cut into words and merged. Made by
-/// <see cref="TokenizerJson"/> or a SentencePiece file; safe to share between threads.
+/// A byte-pair tokenizer: added tokens are split off, the text between them is normalised, cut into words and merged.
+/// Made by <see cref="TokenizerJson"/> or <see cref="SentencePieceFile"/>; safe to share between threads.
 /// </summary>
 public sealed class BpeTokenizer : ITokenizer
 {
@@ -15,7 +16,6 @@ public sealed class BpeTokenizer : ITokenizer
     private readonly PreTokenizer? _preTokenizer;
     private readonly int[] _prefixIds;
     private readonly int[] _suffixIds;
-    private readonly bool _trimAroundAdded;
     private readonly byte[][] _bytes;
     private readonly bool[] _special;
     private readonly Dictionary<string, int> _addedIds;
@@ -27,7 +27,6 @@ public sealed class BpeTokenizer : ITokenizer
         _preTokenizer = parts.PreTokenizer;
         _prefixIds = parts.PrefixIds;
         _suffixIds = parts.SuffixIds;
-        _trimAroundAdded = parts.TrimAroundAdded;
         StripsFirstSpace = parts.StripsFirstSpace;
         AddedTokens = [.. parts.Added.OrderBy(token => token.Id)];
         _rawTokens = new AddedTokens(parts.Added.Where(token => !token.Normalized));
@@ -95,19 +94,25 @@ public sealed class BpeTokenizer : ITokenizer
     public ReadOnlySpan<byte> TokenBytes(int id) => IsKnown(id) && !_special[id] ? _bytes[id] : [];
 
     /// <inheritdoc/>
-    public int IdOf(string token) => _addedIds.TryGetValue(token, out int id) ? id : _model.Ids.GetValueOrDefault(token, -1);
+    public int IdOf(string token) =>
+        _addedIds.TryGetValue(token, out int id) ? id : _model.Ids.GetValueOrDefault(token, -1);
 
     /// <inheritdoc/>
-    public IStreamingDecoder StartDecoding(bool skipSpecialTokens = true) => new StreamingDecoder(this, skipSpecialTokens);
+    public IStreamingDecoder StartDecoding(bool skipSpecialTokens = true) =>
+        new StreamingDecoder(this, skipSpecialTokens);
 
-    /// <summary>What an id adds to decoded text: special tokens their own text unless they are skipped; unknown ids nothing.</summary>
+    /// <summary>
+    /// What an id adds to decoded text: special tokens their own text unless they are skipped; unknown ids nothing.
+    /// </summary>
     internal ReadOnlySpan<byte> DecodedBytes(int id, bool skipSpecialTokens) =>
         !IsKnown(id) || (_special[id] && skipSpecialTokens) ? [] : _bytes[id];
 
     private bool IsKnown(int id) => (uint)id < (uint)_bytes.Length && _bytes[id] is not null;
 
     private AddedToken NormalizeContent(AddedToken token) =>
-        _normalizer is null ? token : token with { Content = _normalizer.Apply(new AlignedText(token.Content, 0)).Text };
+        _normalizer is null
+            ? token
+            : token with { Content = _normalizer.Apply(new AlignedText(token.Content, 0)).Text };
 
     private void FillBytes(TokenizerParts parts)
     {
@@ -126,8 +131,9 @@ public sealed class BpeTokenizer : ITokenizer
 
     private byte[] PieceBytes(string piece)
     {
-        if (_model.ByteFallback && piece.Length == 6 && piece.StartsWith("<0x", StringComparison.Ordinal) && piece[5] == '>'
-            && byte.TryParse(piece.AsSpan(3, 2), System.Globalization.NumberStyles.AllowHexSpecifier, null, out byte value))
+        bool isByte = _model.ByteFallback && piece.Length == 6 && piece[5] == '>'
+            && piece.StartsWith("<0x", StringComparison.Ordinal);
+        if (isByte && byte.TryParse(piece.AsSpan(3, 2), NumberStyles.AllowHexSpecifier, null, out byte value))
         {
             return [value];
         }
@@ -155,11 +161,7 @@ public sealed class BpeTokenizer : ITokenizer
                 return;
             }
 
-            (start, end) = _trimAroundAdded ? TrimAroundAdded(text, start, end) : (start, end);
-            if (end > start)
-            {
-                RunText(new AlignedText(text[start..end], start), start == 0, words, tokens, emit);
-            }
+            RunText(new AlignedText(text[start..end], start), start == 0, words, tokens, emit);
         });
 
         if (addSpecialTokens)
@@ -169,22 +171,6 @@ public sealed class BpeTokenizer : ITokenizer
                 emit(id, text.Length, text.Length);
             }
         }
-    }
-
-    // transformers 4.31, slow tokenizers: white space that touches an added token is dropped.
-    private static (int Start, int End) TrimAroundAdded(string text, int start, int end)
-    {
-        while (start > 0 && start < end && char.IsWhiteSpace(text[start]))
-        {
-            start++;
-        }
-
-        while (end < text.Length && end > start && char.IsWhiteSpace(text[end - 1]))
-        {
-            end--;
-        }
-
-        return (start, end);
     }
 
     private void RunText(AlignedText text, bool first, List<AlignedText> words, List<BpeToken> tokens,
@@ -252,6 +238,4 @@ internal sealed class TokenizerParts
     public int[] SuffixIds { get; init; } = [];
 
     public bool StripsFirstSpace { get; init; }
-
-    public bool TrimAroundAdded { get; init; }
 }

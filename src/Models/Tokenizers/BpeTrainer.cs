@@ -3,8 +3,8 @@ using System.Text;
 namespace PixSearch.Models.Tokenizers;
 
 /// <summary>
-/// Learns a byte-level vocabulary from texts: the most frequent pair of neighbours becomes a token until the vocabulary is full.
-/// Equal inputs give equal vocabularies; of equally frequent pairs the one of lower ids is merged first.
+/// Learns a byte-level vocabulary from texts: the most frequent pair of neighbours becomes a token until the vocabulary
+/// is full. Equal inputs give equal vocabularies; of equally frequent pairs the one of lower ids is merged first.
 /// </summary>
 public sealed class BpeTrainer
 {
@@ -20,7 +20,8 @@ public sealed class BpeTrainer
         {
             if (added[i].Id != i)
             {
-                throw new ArgumentException($"Added token '{added[i].Content}' has id {added[i].Id}; {i} was expected.");
+                throw new ArgumentException(
+                    $"Added token '{added[i].Content}' has id {added[i].Id}; {i} was expected.");
             }
         }
 

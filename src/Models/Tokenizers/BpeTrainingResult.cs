@@ -21,8 +21,8 @@ public sealed class BpeTrainingResult
     public int VocabularySize => _added.Count + _tokens.Count;
 
     /// <summary>
-    /// The vocabulary as a <c>tokenizer.json</c> that Hugging Face tokenizers load too. <paramref name="beginToken"/> goes in
-    /// front when special tokens are asked for.
+    /// The vocabulary as a <c>tokenizer.json</c> that Hugging Face tokenizers load too. <paramref name="beginToken"/>
+    /// goes in front when special tokens are asked for.
     /// </summary>
     public byte[] ToTokenizerJson(string beginToken = "<s>")
     {

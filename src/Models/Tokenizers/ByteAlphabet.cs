@@ -3,8 +3,8 @@ using System.Text;
 namespace PixSearch.Models.Tokenizers;
 
 /// <summary>
-/// The printable stand-ins for bytes that byte-level vocabularies are written in (GPT-2, Radford et al. 2019): printable Latin-1
-/// stands for itself, the other 68 bytes for U+0100 and up.
+/// The printable stand-ins for bytes that byte-level vocabularies are written in (GPT-2, Radford et al. 2019):
+/// printable Latin-1 stands for itself, the other 68 bytes for U+0100 and up.
 /// </summary>
 internal static class ByteAlphabet
 {

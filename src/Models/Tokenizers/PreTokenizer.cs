@@ -37,7 +37,9 @@ internal abstract class PreTokenizer
             splitter.Split(piece.Text, (start, end) => words.Add(piece.Slice(start, end)));
     }
 
-    /// <summary>The prefix space of GPT-2's tokenizer; the bytes themselves are <see cref="BpeModel"/>'s affair.</summary>
+    /// <summary>
+    /// The prefix space of GPT-2's tokenizer; the bytes themselves are <see cref="BpeModel"/>'s affair.
+    /// </summary>
     public sealed class PrefixSpace : PreTokenizer
     {
         public override void Apply(AlignedText piece, bool first, List<AlignedText> words) =>

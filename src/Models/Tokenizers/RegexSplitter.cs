@@ -22,8 +22,9 @@ internal enum SplitBehavior
 }
 
 /// <summary>
-/// Splits text with a pattern over Unicode characters. .NET's expressions see UTF-16 units, for which a character beyond U+FFFF is
-/// two surrogates and no letter; so each such character is replaced by one of the same general category before matching.
+/// Splits text with a pattern over Unicode characters. .NET's expressions see UTF-16 units, for which a character
+/// beyond U+FFFF is two surrogates and no letter; so each such character is replaced by one of the same general
+/// category before matching.
 /// </summary>
 internal sealed partial class RegexSplitter
 {
@@ -45,7 +46,9 @@ internal sealed partial class RegexSplitter
     private readonly SplitBehavior _behavior;
     private readonly bool _invert;
 
-    /// <summary>A splitter; throws <see cref="PixException"/> (BrokenArtifact) for a pattern that .NET does not know.</summary>
+    /// <summary>
+    /// A splitter; throws <see cref="PixException"/> (BrokenArtifact) for a pattern that .NET does not know.
+    /// </summary>
     public RegexSplitter(string pattern, SplitBehavior behavior, bool invert)
     {
         _behavior = behavior;
@@ -87,8 +90,8 @@ internal sealed partial class RegexSplitter
     }
 
     /// <summary>
-    /// The text with one unit a character, and the unit of the original at which each begins (plus its length); null when nothing
-    /// had to be replaced.
+    /// The text with one unit a character, and the unit of the original at which each begins (plus its length); null
+    /// when nothing had to be replaced.
     /// </summary>
     internal static (string Shadow, int[]? Units) MakeShadow(string text)
     {

@@ -65,8 +65,8 @@ internal abstract class TextNormalizer
     }
 
     /// <summary>
-    /// Unicode normalisation form C. Characters that are changed together (a base with its marks, Hangul letters) are aligned
-    /// together.
+    /// Unicode normalisation form C. Characters that are changed together (a base with its marks, Hangul letters) are
+    /// aligned together.
     /// </summary>
     public sealed class Nfc : TextNormalizer
     {

@@ -4,9 +4,9 @@ using PixSearch.Abstractions;
 namespace PixSearch.Models.Tokenizers;
 
 /// <summary>
-/// Reads <c>tokenizer.json</c> (the format of Hugging Face tokenizers): byte-pair models over bytes (GPT-2, Qwen, Llama 3) or over
-/// characters with byte fallback (LLaMA). What it does not know it refuses by name, since a tokenizer that is nearly right is
-/// wrong.
+/// Reads <c>tokenizer.json</c> (the format of Hugging Face tokenizers): byte-pair models over bytes (GPT-2, Qwen, Llama
+/// 3) or over characters with byte fallback (LLaMA). What it does not know it refuses by name, since a tokenizer that
+/// is nearly right is wrong.
 /// </summary>
 public static class TokenizerJson
 {

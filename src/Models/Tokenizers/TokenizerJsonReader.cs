@@ -31,9 +31,11 @@ internal sealed class TokenizerJsonReader(string name)
     }
 
     private static JsonElement Get(JsonElement parent, string property) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(property, out JsonElement value) ? value : default;
+        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(property, out JsonElement value) ? value
+            : default;
 
-    private static bool Has(JsonElement element) => element.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
+    private static bool Has(JsonElement element) =>
+        element.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
 
     private static bool Flag(JsonElement parent, string property, bool otherwise = false)
     {
@@ -85,10 +87,12 @@ internal sealed class TokenizerJsonReader(string name)
             case "Prepend":
                 return new TextNormalizer.Prepend(element.GetProperty("prepend").GetString() ?? "");
             case "Replace" when Has(Get(element.GetProperty("pattern"), "String")):
-                return new TextNormalizer.Replace(element.GetProperty("pattern").GetProperty("String").GetString() ?? "",
+                return new TextNormalizer.Replace(
+                    element.GetProperty("pattern").GetProperty("String").GetString() ?? "",
                     element.GetProperty("content").GetString() ?? "");
             default:
-                throw Broken($"normalizer '{TypeOf(element)}' is not supported (NFC, Prepend, Replace of a text, Sequence are)");
+                throw Broken(
+                    $"normalizer '{TypeOf(element)}' is not supported (NFC, Prepend, Replace of a text, Sequence are)");
         }
     }
 
@@ -118,7 +122,8 @@ internal sealed class TokenizerJsonReader(string name)
                 return new PreTokenizer.Metaspace(mark, scheme == "first", scheme == "always",
                     Flag(element, "split", otherwise: true));
             default:
-                throw Broken($"pre-tokenizer '{TypeOf(element)}' is not supported (Split, ByteLevel, Digits, Metaspace, "
+                throw Broken(
+                    $"pre-tokenizer '{TypeOf(element)}' is not supported (Split, ByteLevel, Digits, Metaspace, "
                     + "Sequence are)");
         }
     }
@@ -253,7 +258,8 @@ internal sealed class TokenizerJsonReader(string name)
             case "TemplateProcessing":
                 return ReadTemplateSteps(element);
             default:
-                throw Broken($"post-processor '{TypeOf(element)}' is not supported (TemplateProcessing, ByteLevel, Sequence are)");
+                throw Broken($"post-processor '{TypeOf(element)}' is not supported "
+                    + "(TemplateProcessing, ByteLevel, Sequence are)");
         }
     }
 
@@ -295,7 +301,8 @@ internal sealed class TokenizerJsonReader(string name)
         {
             "Sequence" => decoder.GetProperty("decoders").EnumerateArray().Any(StripsFirstSpace),
             "Strip" => decoder.GetProperty("content").GetString() == " " && decoder.GetProperty("start").GetInt32() > 0,
-            "Metaspace" => !Has(Get(decoder, "prepend_scheme")) || Get(decoder, "prepend_scheme").GetString() != "never",
+            "Metaspace" =>
+                !Has(Get(decoder, "prepend_scheme")) || Get(decoder, "prepend_scheme").GetString() != "never",
             _ => false,
         };
     }

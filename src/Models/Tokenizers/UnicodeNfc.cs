@@ -26,14 +26,18 @@ internal static class UnicodeNfc
 
     static UnicodeNfc() => ReadTable();
 
-    /// <summary>End of the segment that begins at <paramref name="start"/>: nothing after it changes what is in it.</summary>
+    /// <summary>
+    /// End of the segment that begins at <paramref name="start"/>: nothing after it changes what is in it.
+    /// </summary>
     public static int NextBoundary(string text, int start)
     {
         int at = start + CodePointAt(text, start, out _);
         while (at < text.Length)
         {
             int length = CodePointAt(text, at, out int code);
-            if (ClassOf(code) == 0 && !s_seconds.Contains(code) && !IsHangulSecond(code))
+            // Four Tibetan and Greek signs have class 0 but are written in marks (U+0F73, for one).
+            int first = FirstOf(code);
+            if (ClassOf(first) == 0 && !s_seconds.Contains(first) && !IsHangulSecond(first))
             {
                 break;
             }
@@ -67,6 +71,16 @@ internal static class UnicodeNfc
 
     /// <summary>Canonical combining class; 0 for characters that begin a sequence.</summary>
     internal static byte ClassOf(int code) => code < 0x300 ? (byte)0 : s_classes.GetValueOrDefault(code);
+
+    private static int FirstOf(int code)
+    {
+        while (s_decompositions.TryGetValue(code, out (int First, int Second) parts))
+        {
+            code = parts.First;
+        }
+
+        return code;
+    }
 
     private static bool IsHangulSecond(int code) =>
         code is (>= VowelBase and < VowelBase + VowelCount) or (> TrailBase and < TrailBase + TrailCount);
@@ -215,5 +229,6 @@ internal static class UnicodeNfc
         }
     }
 
-    private static int Hex(string text) => int.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+    private static int Hex(string text) =>
+        int.Parse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 }

@@ -105,7 +105,8 @@ public sealed class SafetensorsTests : IDisposable
         {
             int exponent = (i >> 10) & 31;
             double fraction = (i & 1023) / 1024.0;
-            double magnitude = exponent == 0 ? fraction * Math.Pow(2, -14) : (1 + fraction) * Math.Pow(2, exponent - 15);
+            double magnitude = exponent == 0 ? fraction * Math.Pow(2, -14) : (1 + fraction) * Math.Pow(2,
+                exponent - 15);
             double expected = exponent < 31 ? magnitude : fraction == 0 ? double.PositiveInfinity : double.NaN;
             Assert.Equal(i < 32768 ? expected : -expected, (double)values[i]);
         }
@@ -129,7 +130,8 @@ public sealed class SafetensorsTests : IDisposable
         foreach (string path in fixtures)
         {
             using var file = new SafetensorsFile(path);
-            Assert.All(file.Tensors.Keys, name => Assert.DoesNotContain(file.ReadF32(name), value => !float.IsFinite(value)));
+            Assert.All(file.Tensors.Keys, name => Assert.DoesNotContain(file.ReadF32(name), value =>
+                !float.IsFinite(value)));
         }
     }
 

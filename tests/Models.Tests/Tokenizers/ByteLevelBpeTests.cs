@@ -6,13 +6,15 @@ using PixSearch.Models.Tokenizers;
 
 namespace PixSearch.Models.Tests.Tokenizers;
 
-// Goal: a learned byte-level vocabulary gives back every text, says exactly which characters each token covers, and takes
-// time in proportion to the text.
+// Goal: a learned byte-level vocabulary gives back every text, says exactly which characters each token covers, and
+// takes time in proportion to the text.
 public sealed class ByteLevelBpeTests
 {
-    private const string Training = "The flag on the left<search><region></search><information>Fiji: capital Suva; region "
-        + "Oceania; currency Fijian dollar</information> is Fiji. Its capital is Suva. The largest fish and the apple on the "
-        + "right. Point out the drum in the middle and the flag at the top. The capital of Fiji is Suva. It's the flag's colour.";
+    private const string Training =
+        "The flag on the left<search><region></search><information>Fiji: capital Suva; region "
+        + "Oceania; currency Fijian dollar</information> is Fiji. Its capital is Suva. The largest fish and "
+        + "the apple on the right. Point out the drum in the middle and the flag at the top. "
+        + "The capital of Fiji is Suva. It's the flag's colour.";
 
     private static readonly BpeTokenizer s_tokenizer = Learn(330);
 
@@ -52,7 +54,8 @@ public sealed class ByteLevelBpeTests
             Assert.InRange(start, 0, covered);
             Assert.True(end > start && end >= covered);
             Assert.False(start > 0 && char.IsSurrogatePair(text[start - 1], text[start]));
-            if (Encoding.UTF8.GetString(s_tokenizer.TokenBytes(tokens.Ids[i])) is string part && !part.Contains('\ufffd'))
+            if (Encoding.UTF8.GetString(s_tokenizer.TokenBytes(tokens.Ids[i])) is string part
+                && !part.Contains('\ufffd'))
             {
                 Assert.Equal(part, text[start..end]);
             }
@@ -147,7 +150,8 @@ public sealed class ByteLevelBpeTests
     public void Train_PixSearchTokens_HaveTheIdsOfTheModel()
     {
         Assert.Equal(330, s_tokenizer.VocabularySize);
-        string[] expected = ["<pad>", "<s>", "</s>", "<im_start>", "<im_end>", "<search>", "</search>", "<region>", "<img>",
+        string[] expected = ["<pad>", "<s>", "</s>", "<im_start>", "<im_end>", "<search>", "</search>", "<region>",
+            "<img>",
             "<information>", "</information>"];
         Assert.Equal(expected, s_tokenizer.AddedTokens.Select(token => token.Content));
         Assert.Equal(Enumerable.Range(0, 11), s_tokenizer.AddedTokens.Select(token => token.Id));
@@ -169,7 +173,8 @@ public sealed class ByteLevelBpeTests
         foreach (UnicodeCategory category in Enum.GetValues<UnicodeCategory>())
         {
             bool beyondBmp = category is not (UnicodeCategory.Surrogate or UnicodeCategory.Control
-                or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator);
+                or UnicodeCategory.SpaceSeparator or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator);
             if (beyondBmp)
             {
                 Assert.Equal(category, char.GetUnicodeCategory(RegexSplitter.StandIn(category)));
@@ -192,7 +197,8 @@ public sealed class ByteLevelBpeTests
     [InlineData("{\"model\":{\"type\":\"BPE\",\"vocab\":{},\"merges\":[]},\"pre_tokenizer\":{\"type\":\"Split\"}}")]
     public void Parse_WhatIsNotSupported_IsRefused(string json)
     {
-        PixException error = Assert.Throws<PixException>(() => TokenizerJson.Parse(Encoding.UTF8.GetBytes(json), "t.json"));
+        PixException error = Assert.Throws<PixException>(() =>
+            TokenizerJson.Parse(Encoding.UTF8.GetBytes(json), "t.json"));
         Assert.Equal(PixErrorKind.BrokenArtifact, error.Kind);
         Assert.Contains("t.json", error.Message, StringComparison.Ordinal);
     }
@@ -203,7 +209,8 @@ public sealed class ByteLevelBpeTests
         byte[] json = Train(280).ToTokenizerJson();
         for (int length = 0; length < json.Length - 2; length += 7)
         {
-            PixException error = Assert.Throws<PixException>(() => TokenizerJson.Parse(json.AsMemory(0, length), "t.json"));
+            PixException error = Assert.Throws<PixException>(() =>
+                TokenizerJson.Parse(json.AsMemory(0, length), "t.json"));
             Assert.Equal(PixErrorKind.BrokenArtifact, error.Kind);
         }
     }
