@@ -23,6 +23,7 @@ public sealed partial class AutodiffBackend : IBackend
     private readonly Dictionary<Weight, Tensor> _gradients = [];
     private int _noGradientDepth;
     private TensorStorage? _incoming;
+    private long _forwardMark = Stopwatch.GetTimestamp();
 
     /// <summary>Wraps a backend, which stays the caller's to dispose.</summary>
     public AutodiffBackend(IGradientBackend inner) => Inner = inner;
@@ -41,6 +42,12 @@ public sealed partial class AutodiffBackend : IBackend
 
     /// <summary>Called after each backward step with the operation's name and its time; null (the default) costs nothing.</summary>
     public Action<string, TimeSpan>? BackwardTimed { get; set; }
+
+    /// <summary>
+    /// Called when an operation is recorded, with the time since the one before (so the little that is not recorded counts to the
+    /// next); null (the default) costs nothing.
+    /// </summary>
+    public Action<string, TimeSpan>? ForwardTimed { get; set; }
 
     /// <summary>Weights that have a gradient now, in the order in which they first received one.</summary>
     public IReadOnlyCollection<Weight> WeightsWithGradient => _gradients.Keys;
@@ -96,6 +103,7 @@ public sealed partial class AutodiffBackend : IBackend
         finally
         {
             ReleaseEntries();
+            _forwardMark = Stopwatch.GetTimestamp();
         }
     }
 
@@ -169,6 +177,12 @@ public sealed partial class AutodiffBackend : IBackend
         output.Record = node;
         _tape.Add(new TapeEntry(name, node, backward, [.. _savedPending]));
         _savedPending.Clear();
+        if (ForwardTimed is not null)
+        {
+            ForwardTimed(name, Stopwatch.GetElapsedTime(_forwardMark));
+            _forwardMark = Stopwatch.GetTimestamp();
+        }
+
         return output;
     }
 

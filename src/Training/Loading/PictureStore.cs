@@ -2,24 +2,29 @@ using System.Collections.Concurrent;
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Imaging.Masks;
+using PixSearch.Models.Preprocessing;
 
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// Pictures and masks in the sizes that the networks take, made on first use and kept as bytes (0.3 MB a picture of nano): an
-/// epoch decodes each JPEG once.
+/// Pictures and masks in the sizes that a network takes, made on first use by the serving path's own preparation and kept as
+/// bytes (0.3 MB a picture of nano): training decodes each file once.
 /// </summary>
-/// <param name="makeInputs">The serving path's own preparation, up to the normalisation.</param>
+/// <param name="prepare">The preparations, one for each encoder of the network.</param>
 /// <param name="maskSide">Side of mask targets.</param>
-public sealed class PictureStore(Func<RgbImage, PictureInputs> makeInputs, int maskSide)
+public sealed class PictureStore(IReadOnlyList<(Func<RgbImage, PreparedPicture> Prepare, PixelNormalization Normalization)> prepare,
+    int maskSide)
 {
-    private readonly ConcurrentDictionary<string, PictureInputs> _pictures = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, StoredPicture[]> _pictures = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<RleMask, byte[]> _masks = new();
 
-    /// <summary>A picture's inputs.</summary>
+    /// <summary>Numbers of a picture's input to an encoder.</summary>
+    public int SizeOf(int encoder, string file) => Stored(file)[encoder].Count;
+
+    /// <summary>Writes a picture's input to an encoder, exactly as serving makes it. Shape: [3, height, width].</summary>
     /// <exception cref="PixException">The file is missing or is no picture.</exception>
-    public PictureInputs Picture(string file) =>
-        _pictures.GetOrAdd(file, name => makeInputs(PictureCodec.DecodeFile(name)));
+    public void Write(int encoder, string file, Span<float> destination) =>
+        Stored(file)[encoder].Write(prepare[encoder].Normalization, destination);
 
     /// <summary>
     /// Share of each cell that the mask covers, in 255ths. The frame is the square in which the picture lies at the top left (SAM's
@@ -53,11 +58,10 @@ public sealed class PictureStore(Func<RgbImage, PictureInputs> makeInputs, int m
 
         return coverage;
     }
-}
 
-/// <summary>
-/// A picture prepared for both encoders, before normalisation: RGB, HWC, bytes 0-255.
-/// </summary>
-/// <param name="Text">For the language model's encoder. Shape: [side, side, 3].</param>
-/// <param name="Masks">For SAM's encoder, resized, without padding. Shape: [height, width, 3].</param>
-public sealed record PictureInputs(RgbImage Text, RgbImage Masks);
+    private StoredPicture[] Stored(string file) => _pictures.GetOrAdd(file, name =>
+    {
+        RgbImage picture = PictureCodec.DecodeFile(name);
+        return [.. prepare.Select(way => StoredPicture.From(way.Prepare(picture), way.Normalization))];
+    });
+}

@@ -1,11 +1,12 @@
 using PixSearch.Abstractions;
 using PixSearch.Models;
+using PixSearch.Models.Families;
 
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// Turns samples into tokens of PLUM's template <c>USER: &lt;im_start&gt;(picture)&lt;im_end&gt;\n{question} ASSISTANT:
-/// {trajectory}&lt;/s&gt;</c>, with the marks that the losses need.
+/// Turns samples into tokens: the prompt as serving builds it (<see cref="PixSearchPrompt"/>), a space, the trajectory and the end
+/// token, with the marks that the losses need.
 /// </summary>
 public sealed class SampleTokenizer
 {
@@ -19,8 +20,9 @@ public sealed class SampleTokenizer
     public SampleTokenizer(ITokenizer tokenizer)
     {
         _tokenizer = tokenizer;
-        _end = tokenizer.IdOf("</s>");
-        Prefix = [tokenizer.IdOf("<s>"), .. tokenizer.Encode("USER: <im_start>")];
+        _end = tokenizer.IdOf(PixSearchPrompt.End);
+        int[] prompt = PixSearchPrompt.Build(tokenizer, "", 1);
+        Prefix = prompt[..Array.IndexOf(prompt, ~0)];
         if (_end < 0 || Prefix[0] < 0)
         {
             throw new PixException(PixErrorKind.BrokenArtifact, "The tokenizer has no <s> or no </s>; retrain it.");
@@ -34,7 +36,8 @@ public sealed class SampleTokenizer
     /// <exception cref="PixException">A span is outside of the trajectory or names no entity.</exception>
     public PreparedSample Prepare(SampleLine sample)
     {
-        int[] prompt = _tokenizer.Encode($"<im_end>\n{sample.Question} ASSISTANT:");
+        int[] slots = PixSearchPrompt.Build(_tokenizer, sample.Question, 1);
+        int[] prompt = slots[(Array.IndexOf(slots, ~0) + 1)..];
 
         // The space belongs to the first word, as when the model writes it; offsets below count it.
         string text = " " + sample.Trajectory;

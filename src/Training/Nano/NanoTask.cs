@@ -1,0 +1,146 @@
+using PixSearch.Abstractions;
+using PixSearch.Autodiff;
+using PixSearch.Models;
+using PixSearch.Models.Checkpoints;
+using PixSearch.Models.Families;
+using PixSearch.Models.Plum;
+using PixSearch.Models.Preprocessing;
+using PixSearch.Models.Weights;
+using PixSearch.Tensors;
+using PixSearch.Training.Checkpoints;
+using PixSearch.Training.Loading;
+using PixSearch.Training.Running;
+using PixSearch.Training.Settings;
+
+namespace PixSearch.Training.Nano;
+
+/// <summary>Training of a PixSearch model from scratch or from weights, on data sets of <c>px data build</c>.</summary>
+public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
+{
+    private readonly AutodiffBackend _backend;
+    private readonly TrainingSettings _settings;
+    private readonly PixSearchConfig _config;
+    private readonly WeightStore _weights;
+    private readonly TrainingForward _forward;
+    private readonly BatchBuilder _builder;
+    private readonly BatchSampler _sampler;
+    private readonly NanoEvaluator _evaluator;
+    private readonly string _startFile;
+    private readonly string _tokenizerFile;
+    private readonly bool _keepsStart;
+    private WeightStore? _startWeights;
+    private string? _firstStage;
+
+    /// <summary>A task of a model on data.</summary>
+    /// <param name="backend">Records and computes.</param>
+    /// <param name="config">Sizes of the model.</param>
+    /// <param name="tokenizerFile">The model's tokenizer.json.</param>
+    /// <param name="tokenizer">The same, read.</param>
+    /// <param name="dataFolders">Data sets; all their train and val splits are used.</param>
+    /// <param name="settings">All other settings.</param>
+    /// <param name="runFolder">Where a stage's starting weights are kept for the KL loss.</param>
+    public NanoTask(AutodiffBackend backend, PixSearchConfig config, string tokenizerFile, ITokenizer tokenizer,
+        IReadOnlyList<string> dataFolders, TrainingSettings settings, string runFolder)
+    {
+        (_backend, _config, _settings, _tokenizerFile) = (backend, config, settings, tokenizerFile);
+        _weights = new WeightStore(new RandomWeights(backend, settings.Seed));
+        Network = new PixSearchNetwork(_weights, config);
+        var samples = new SampleTokenizer(tokenizer);
+        TrainingSet = SampleSet.Load(dataFolders, "train", samples, settings.TokensMax);
+        var validation = SampleSet.Load(dataFolders, "val", samples, settings.TokensMax);
+        var store = new PictureStore(
+            [
+                (picture => PixSearchModel.PrepareForText(config, picture), PixelNormalization.Clip),
+                (picture => PixSearchModel.PrepareForMasks(config, picture), PixelNormalization.Sam),
+            ],
+            settings.MaskLossSize);
+        _forward = new TrainingForward(Network, backend, samples.Prefix, settings);
+        _builder = new BatchBuilder(store);
+        _sampler = new BatchSampler(TrainingSet, settings.Seed, settings.BatchPictures);
+        int prefixSlots = samples.Prefix.Length + Network.PictureSlots;
+        _evaluator = new NanoEvaluator(backend, _forward, _builder, validation, settings, prefixSlots);
+        _startFile = Path.Combine(runFolder, "stage-start.safetensors");
+        _keepsStart = settings.Loss.Start > 0 && settings.Stages.Count > 1;
+    }
+
+    /// <summary>The model in training.</summary>
+    public PixSearchNetwork Network { get; }
+
+    /// <summary>The training samples.</summary>
+    public SampleSet TrainingSet { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Weight> Weights => _weights.All;
+
+    /// <summary>Number of learned numbers.</summary>
+    public long ParameterCount => _weights.ParameterCount;
+
+    /// <summary>Starts from the weights of a model folder or a checkpoint instead of random ones.</summary>
+    /// <exception cref="PixException">The file is missing, damaged, or of another model.</exception>
+    public void LoadWeights(string file) => TrainingCheckpoint.LoadWeights(file, _weights.All);
+
+    /// <inheritdoc/>
+    /// <remarks>From the second stage on, the weights at the stage's start are kept for the KL loss, on disk too.</remarks>
+    public void BeginStage(StageSettings stage, bool resumed)
+    {
+        _firstStage ??= _settings.Stages[0].Name;
+        if (!_keepsStart || stage.Name == _firstStage)
+        {
+            return;
+        }
+
+        if (!resumed || !File.Exists(_startFile))
+        {
+            SafetensorsWriter.Write(_startFile, _weights.All.Select(weight => TensorPayload.Of(weight, ElementType.F32)));
+        }
+
+        _startWeights?.Dispose();
+        _startWeights = new WeightStore(new RandomWeights(_backend, _settings.Seed));
+        var network = new PixSearchNetwork(_startWeights, _config);
+        TrainingCheckpoint.LoadWeights(_startFile, _startWeights.All);
+        foreach (Weight weight in _startWeights.All)
+        {
+            weight.Trainable = false;
+        }
+
+        _forward.Start = network;
+    }
+
+    /// <inheritdoc/>
+    public TrainingBatch Build(long index, StageSettings stage)
+    {
+        int questions = stage.QuestionsPerPicture > 0 ? stage.QuestionsPerPicture : _settings.QuestionsPerPicture;
+        (IReadOnlyList<IReadOnlyList<PreparedSample>> groups, SeededRandom random) =
+            _sampler.Next(index, stage.SegmentShare, questions);
+        return _builder.Build(groups, _settings.TaggerCutShare, random);
+    }
+
+    /// <inheritdoc/>
+    public TaskStep Forward(TrainingBatch batch)
+    {
+        ForwardResult result = _forward.Run(batch);
+        LossValues values = result.Values();
+        return new TaskStep(result.Total!, batch.RowCount,
+        [
+            new Metric("loss", values.Total), new Metric("text", values.Language), new Metric("span", values.Span),
+            new Metric("tversky", values.Mask), new Metric("bce", values.MaskBce), new Metric("start", values.Start),
+        ]);
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<Metric> Evaluate() => _evaluator.Evaluate();
+
+    /// <inheritdoc/>
+    public void Export(string folder)
+    {
+        PixSearchFolder.Save(_config, _weights, folder, ElementType.BF16);
+        File.Copy(_tokenizerFile, Path.Combine(folder, PixSearchFolder.TokenizerFile), overwrite: true);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _weights.Dispose();
+        _startWeights?.Dispose();
+    }
+}
