@@ -1,5 +1,6 @@
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
+using PixSearch.Imaging.Masks;
 using PixSearch.Inference.Sampling;
 using PixSearch.Inference.Sessions;
 using PixSearch.Models;
@@ -416,7 +417,10 @@ public sealed class EngineCore : IDisposable
         RgbPixels? pixels = null;
         if (order.Modality != SearchModality.Text && session.Request.Picture is { } picture)
         {
-            pixels = (order.Crop is { } box ? ImageOps.Crop(picture, box) : picture).ToPort();
+            SessionOptions options = session.Machine.Options;
+            pixels = (order.Mask is { } mask
+                ? RegionCrop.Cut(picture, RleCodec.Decode(mask), options.CropBackground, options.CropPadding)
+                : picture).ToPort();
         }
 
         string text = order.Modality == SearchModality.Text ? order.Query : "";

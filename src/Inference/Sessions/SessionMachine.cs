@@ -270,12 +270,13 @@ public sealed class SessionMachine
 
         string phrase = Phrase(_masks[last].Span);
         bool empty = _masks[last].IsEmpty;
-        Order(SearchModality.Region, phrase, empty ? null : last + 1, empty ? null : Padded(_masks[last].Box));
+        Order(SearchModality.Region, phrase, empty ? null : last + 1, empty ? null : Padded(_masks[last].Box),
+            empty ? null : _masks[last].Rle);
     }
 
-    private void Order(SearchModality modality, string query, int? maskId, PixelBox? crop)
+    private void Order(SearchModality modality, string query, int? maskId, PixelBox? crop, RleMask? mask = null)
     {
-        Search = new SearchOrder(_turn, modality, query, crop, Options.TopK);
+        Search = new SearchOrder(_turn, modality, query, crop, Options.TopK, mask);
         Next = SessionAction.Search;
         _log.Add(next => new SearchStarted(_turn, modality, query, maskId) { Sequence = next });
     }

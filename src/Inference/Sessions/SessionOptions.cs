@@ -1,4 +1,5 @@
 using PixSearch.Abstractions;
+using PixSearch.Imaging.Masks;
 
 namespace PixSearch.Inference.Sessions;
 
@@ -44,6 +45,11 @@ public sealed record SessionOptions
 
     /// <summary>Border round a region's tight box, as a share of its longer side, 0..1. Default 0: the tight box.</summary>
     public float CropPadding { get; init; }
+
+    /// <summary>
+    /// What a region query shows outside the mask. Default Fill, as the index encoder is trained: the entity alone (docs/adr/0005).
+    /// </summary>
+    public CropBackground CropBackground { get; init; } = CropBackground.Fill;
 
     /// <summary>Most masks in a session, 0..256; spans after that stay without.</summary>
     public int MasksMax { get; init; } = 32;
