@@ -96,6 +96,11 @@ public sealed class EngineCore : IDisposable
         request.Options.Validate();
         AnswerRequest answer = request.Answer;
         CheckRoom(answer.Tenant);
+        if (_sessions.ContainsKey(request.Id))
+        {
+            throw new ArgumentException($"The engine has a session '{request.Id}' already.");
+        }
+
         ModelPrompt prompt = _model.BuildPrompt(answer.Question, request.Picture);
         (int width, int height) = request.Picture is { } picture ? (picture.Width, picture.Height) : (0, 0);
         var start = new SessionStart(prompt, answer.Question, width, height, _model.ContextLength);
@@ -103,13 +108,13 @@ public sealed class EngineCore : IDisposable
         var stream = new EventStream(_options.EventBufferMax, () => OnRoom());
         var keys = new PageKeys(answer.Tenant, request.PictureKey, _options.PageSize);
         var session = new EngineSession(request, prompt, machine, stream, _arrivals++, keys);
-        if (request.Replay.Count == 0)
+        if (request.Replay is null)
         {
             _log.Begin(request);
             _log.Commit();
         }
 
-        foreach (LogEntry entry in request.Replay)
+        foreach (LogEntry entry in request.Replay ?? [])
         {
             entry.ApplyTo(machine);
         }
@@ -401,6 +406,7 @@ public sealed class EngineCore : IDisposable
                 Send(session, session.Machine.Search!);
                 break;
             case SessionAction.None:
+                _log.End(session.Id);
                 Close(session);
                 break;
             default:
@@ -436,6 +442,7 @@ public sealed class EngineCore : IDisposable
             return;
         }
 
+        _options.OnRequestFailed?.Invoke(session.Id, error);
         Fail(session, PixErrorKind.Internal,
             $"The model failed on this request ({error.GetType().Name}); others were not touched.");
     }

@@ -63,6 +63,9 @@ public sealed record EngineOptions
     /// <summary>How long a finished session's events can still be read.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>Told (session, error) of every request that the model failed on; for logs. The client sees no details.</summary>
+    public Action<string, Exception>? OnRequestFailed { get; init; }
+
     /// <summary>Throws when a limit is out of range or one context does not fit the store.</summary>
     public void Validate(int contextLength)
     {

@@ -11,9 +11,13 @@ namespace PixSearch.Inference.Engine;
 /// <param name="Options">Validated settings.</param>
 /// <param name="Picture">The decoded picture; null for none.</param>
 /// <param name="PictureKey">Hash of tenant and pixels: key of the image cache.</param>
-/// <param name="Replay">Inputs of an interrupted session; empty for a new one.</param>
+/// <param name="Replay">Inputs of an interrupted session, which is in the log already; null for a new one.</param>
 public sealed record EngineRequest(string Id, AnswerRequest Answer, SessionOptions Options, RgbImage? Picture,
-    UInt128 PictureKey, IReadOnlyList<LogEntry> Replay);
+    UInt128 PictureKey, IReadOnlyList<LogEntry>? Replay = null)
+{
+    /// <summary>The key of a tenant's picture: content, so that a file sent twice is encoded once, and never another tenant's.</summary>
+    public static UInt128 KeyOf(string tenant, RgbImage picture) => PageKeys.HashOf(tenant, picture);
+}
 
 /// <summary>Where a session stands.</summary>
 internal enum SessionPlace
@@ -108,14 +112,20 @@ internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, S
         _pages[PageCount++] = page;
     }
 
-    /// <summary>Gives up pages from the end, so that the beginning stays useful; positions in them must be computed again.</summary>
-    public void ReleasePages(PagePool pool, int keep, bool reusable)
+    /// <summary>
+    /// Gives up pages from the end, so that the beginning stays useful; positions in them must be computed again. Positions that
+    /// see each other are computed in one step, so they go together.
+    /// </summary>
+    public void ReleasePages(PagePool pool, int keep, int pageSize, bool reusable)
     {
+        bool splits = keep * pageSize > Prompt.FullStart && keep * pageSize < Prompt.FullEnd;
+        keep = splits ? Prompt.FullStart / pageSize : keep;
         while (PageCount > keep)
         {
             pool.Release(_pages[--PageCount], reusable);
         }
 
         PagesPublished = Math.Min(PagesPublished, keep);
+        Computed = Math.Min(Computed, keep * pageSize);
     }
 }

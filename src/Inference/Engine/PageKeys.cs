@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using PixSearch.Imaging;
 
 namespace PixSearch.Inference.Engine;
 
@@ -36,15 +37,16 @@ internal sealed class PageKeys
         return _keys[index];
     }
 
-    /// <summary>Content hash of bytes.</summary>
-    public static UInt128 HashOf(ReadOnlySpan<byte> bytes, int width, int height)
+    /// <summary>Hash of a tenant and a picture's size and pixels.</summary>
+    public static UInt128 HashOf(string tenant, RgbImage picture)
     {
         using var hasher = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Span<byte> sizes = stackalloc byte[8];
-        BinaryPrimitives.WriteInt32LittleEndian(sizes, width);
-        BinaryPrimitives.WriteInt32LittleEndian(sizes[4..], height);
+        BinaryPrimitives.WriteInt32LittleEndian(sizes, picture.Width);
+        BinaryPrimitives.WriteInt32LittleEndian(sizes[4..], picture.Height);
         hasher.AppendData(sizes);
-        hasher.AppendData(bytes);
+        hasher.AppendData(picture.Pixels);
+        hasher.AppendData(Encoding.UTF8.GetBytes(tenant));
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         hasher.GetHashAndReset(hash);
         return BinaryPrimitives.ReadUInt128LittleEndian(hash);

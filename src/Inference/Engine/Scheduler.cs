@@ -47,8 +47,7 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
         _searching.Add(session);
         if (options.PausePolicy == PausePolicy.Drop)
         {
-            session.ReleasePages(pool, keep: 0, reusable: false);
-            session.Computed = 0;
+            session.ReleasePages(pool, keep: 0, options.PageSize, reusable: false);
         }
     }
 
@@ -71,8 +70,7 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
     {
         Remove(session);
         session.Place = SessionPlace.Ended;
-        session.ReleasePages(pool, keep: 0, reusable: options.PrefixCache);
-        session.Computed = 0;
+        session.ReleasePages(pool, keep: 0, options.PageSize, reusable: options.PrefixCache);
     }
 
     /// <summary>The next step. The plan is valid until the next call. Time: how long a session has been searching.</summary>
@@ -140,9 +138,8 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
             // The first that does not fit ends admission, so that small requests cannot starve a large one.
             if (pool.PagesAvailable < pages && _running.Count > 0)
             {
-                session.ReleasePages(pool, keep: 0, reusable: options.PrefixCache);
-                session.Computed = 0;
-                return;
+                session.ReleasePages(pool, keep: 0, options.PageSize, reusable: options.PrefixCache);
+                    return;
             }
 
             _waiting.Remove(session);
@@ -175,15 +172,9 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
             session.AddPage(page);
         }
 
-        // Positions that see each other are computed in one step: a hit may not end among them.
-        int end = session.PageCount * options.PageSize;
-        if (end > session.Prompt.FullStart && end < session.Prompt.FullEnd)
-        {
-            session.ReleasePages(pool, session.Prompt.FullStart / options.PageSize, reusable: true);
-        }
-
-        session.PagesPublished = session.PageCount;
         session.Computed = session.PageCount * options.PageSize;
+        session.ReleasePages(pool, session.PageCount, options.PageSize, reusable: true);
+        session.PagesPublished = session.PageCount;
         RowsCached += session.Computed;
     }
 
@@ -257,8 +248,7 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
 
         Preemptions++;
         Remove(victim);
-        victim.ReleasePages(pool, keep: 0, reusable: options.PrefixCache);
-        victim.Computed = 0;
+        victim.ReleasePages(pool, keep: 0, options.PageSize, reusable: options.PrefixCache);
         Add(victim);
         return true;
     }
@@ -290,8 +280,7 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
             return false;
         }
 
-        best.ReleasePages(pool, best.PageCount - 1, reusable: options.PrefixCache);
-        best.Computed = Math.Min(best.Computed, best.PageCount * options.PageSize);
+        best.ReleasePages(pool, best.PageCount - 1, options.PageSize, reusable: options.PrefixCache);
         return true;
     }
 

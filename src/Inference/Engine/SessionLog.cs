@@ -1,9 +1,15 @@
+using System.Text.Json.Serialization;
 using PixSearch.Abstractions;
 using PixSearch.Inference.Sessions;
 
 namespace PixSearch.Inference.Engine;
 
 /// <summary>One input of a session machine. A session is the list of them: replayed, they give the same slots and events.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
+[JsonDerivedType(typeof(TokenChosen), "token")]
+[JsonDerivedType(typeof(MasksDecoded), "masks")]
+[JsonDerivedType(typeof(EvidenceReceived), "evidence")]
+[JsonDerivedType(typeof(SessionFailed), "failed")]
 public abstract record LogEntry
 {
     /// <summary>Feeds the entry to a machine.</summary>
@@ -50,6 +56,9 @@ public interface ISessionLog
     /// <summary>An input of a session.</summary>
     void Append(string sessionId, LogEntry entry);
 
+    /// <summary>A session is over: it will not be resumed.</summary>
+    void End(string sessionId);
+
     /// <summary>Makes everything so far durable.</summary>
     void Commit();
 }
@@ -64,6 +73,11 @@ public sealed class NoSessionLog : ISessionLog
 
     /// <inheritdoc/>
     public void Append(string sessionId, LogEntry entry)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void End(string sessionId)
     {
     }
 

@@ -29,6 +29,9 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
     /// <summary>What each session's log holds.</summary>
     public Dictionary<string, List<LogEntry>> Logs { get; } = [];
 
+    /// <summary>Sessions that the log was told are over.</summary>
+    public HashSet<string> Ended { get; } = [];
+
     public Dictionary<string, EngineRequest> Requests { get; } = [];
 
     public static RgbImage Picture(int seed) =>
@@ -38,9 +41,9 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
         SessionOptions? options = null, DateTimeOffset? deadline = null, int priority = 0)
     {
         RgbImage? image = picture == 0 ? null : Picture(picture);
-        UInt128 key = image is null ? 0 : PageKeys.HashOf(image.Pixels, picture, tenant.Length);
+        UInt128 key = image is null ? 0 : EngineRequest.KeyOf(tenant, image);
         var answer = new AnswerRequest { Question = script, Tenant = tenant, Deadline = deadline, Priority = priority };
-        return new EngineRequest(id, answer, options ?? new SessionOptions(), image, key, []);
+        return new EngineRequest(id, answer, options ?? new SessionOptions(), image, key);
     }
 
     public string Submit(string script, int picture = 0, string tenant = "t", SessionOptions? options = null,
@@ -50,7 +53,7 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
     public string Submit(EngineRequest request)
     {
         Requests[request.Id] = request;
-        Logs.TryAdd(request.Id, [.. request.Replay]);
+        Logs.TryAdd(request.Id, [.. request.Replay ?? []]);
         _streams[request.Id] = Core.Submit(request);
         return request.Id;
     }
@@ -117,6 +120,8 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
     public void Begin(EngineRequest request) => Logs[request.Id] = [];
 
     public void Append(string sessionId, LogEntry entry) => Logs[sessionId].Add(entry);
+
+    public void End(string sessionId) => Assert.True(Ended.Add(sessionId), $"{sessionId} ended twice");
 
     public void Commit()
     {

@@ -181,6 +181,7 @@ internal sealed class ToyModel : ISegmentingModel
             evidence &= slot != _tokenizer.IdOf("</information>");
         }
 
+        logits[7] = float.NegativeInfinity;
         logits[written < script.Length ? script[written] : ToyTokenizer.End] += 8;
     }
 
