@@ -12,5 +12,6 @@ internal static class CommandList
         yield return DataCommand.Create();
         yield return CheckFixtureCommand.Create();
         yield return TrainCommand.Create();
+        yield return IndexCommand.Create();
     }
 }
