@@ -113,4 +113,7 @@ public readonly record struct StepSequence(ReadOnlyMemory<int> Slots, int Start,
 public readonly record struct StepOutput(Tensor Logits, Tensor Hidden);
 
 /// <summary>Something in the text that owns a mask: slots [Start, End).</summary>
-public readonly record struct Grounding(int Start, int End);
+/// <param name="Start">First slot.</param>
+/// <param name="End">After the last slot.</param>
+/// <param name="Tokens">PixelLM: the slots of the target's six tokens, which need not be adjacent; else null.</param>
+public readonly record struct Grounding(int Start, int End, IReadOnlyList<int>? Tokens = null);

@@ -1,7 +1,11 @@
 using System.Text.Json;
 using PixSearch.Abstractions;
+using PixSearch.Models.Checkpoints;
+using PixSearch.Models.PixelLm;
+using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
 using PixSearch.Models.Tokenizers;
+using PixSearch.Models.Weights;
 using PixSearch.Tensors;
 
 namespace PixSearch.Models.Families;
@@ -24,17 +28,86 @@ public static class ModelFolder
     // The largest known configuration has some 30 KB.
     private const long ConfigLengthMax = 16L << 20;
 
+    private static readonly string[] s_types =
+        [PixSearchConfig.Type, LisaConfig.Type, PixelLmConfig.Type, PixelSailConfig.Type];
+
     /// <summary>Loads a model for serving.</summary>
     /// <exception cref="PixException">NotFound; BrokenArtifact, with all bad tensors in the message.</exception>
     public static ISegmentingModel Load(IBackend backend, string folder)
     {
         string type = ModelType(folder);
+        if (!s_types.Contains(type))
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact, $"'{Path.Combine(folder, ConfigFile)}': model_type " +
+                $"'{type}' is unknown; known are {string.Join(", ", s_types)}.");
+        }
+
+        string json = ReadConfig(folder);
+        ITokenizer tokenizer = LoadTokenizer(folder);
+        using ITensorSource source = OpenWeights(folder);
+        var checkpoint = new CheckpointWeights(backend, source,
+            new WeightLoadOptions { Ignore = PixSearchFolder.IsUnused });
         return type switch
         {
-            PixSearchConfig.Type => PixSearchFolder.Load(backend, folder, LoadTokenizer(folder)),
-            _ => throw new PixException(PixErrorKind.BrokenArtifact,
-                $"'{Path.Combine(folder, ConfigFile)}': model_type '{type}' is unknown; known is {PixSearchConfig.Type}."),
+            PixSearchConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new PixSearchModel(backend, weights,
+                new PixSearchNetwork(weights, PixSearchConfig.Parse(json)), tokenizer)),
+            LisaConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new LisaModel(backend, weights,
+                new LlavaSamNetwork(weights, LisaConfig.Parse(json)), tokenizer)),
+            PixelLmConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new PixelLmModel(backend, weights,
+                new PixelLmNetwork(weights, PixelLmConfig.Parse(json)), tokenizer)),
+            _ => Build<ISegmentingModel>(checkpoint, weights => new PixelSailModel(backend, weights,
+                new PixelSailNetwork(weights, PixelSailConfig.Parse(json)), tokenizer)),
         };
+    }
+
+    /// <summary>Opens a folder's weights.</summary>
+    /// <exception cref="PixException">NotFound; BrokenArtifact.</exception>
+    public static ITensorSource OpenWeights(string folder)
+    {
+        string path = Path.Combine(folder, WeightsFile);
+        return File.Exists(path)
+            ? new SafetensorsFile(path)
+            : throw new PixException(PixErrorKind.NotFound, $"There is no file of weights '{path}'.");
+    }
+
+    /// <summary>
+    /// Builds a model of a checkpoint's weights, then refuses it if tensors were missing, wrong or left over.
+    /// </summary>
+    /// <exception cref="PixException">BrokenArtifact, with all bad tensors in the message.</exception>
+    public static TModel Build<TModel>(CheckpointWeights checkpoint, Func<WeightStore, TModel> build)
+    {
+        var weights = new WeightStore(checkpoint);
+        try
+        {
+            TModel model = build(weights);
+            checkpoint.ThrowIfBroken();
+            return model;
+        }
+        catch (ArgumentException error)
+        {
+            weights.Dispose();
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"The model configuration contradicts itself: {error.Message}", error);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes configuration and weights into a folder, which is made; the tokenizer's file is the caller's.</summary>
+    /// <param name="configJson">The configuration.</param>
+    /// <param name="weights">All weights, in plain form.</param>
+    /// <param name="folder">Where to.</param>
+    /// <param name="type">F32 or BF16.</param>
+    public static void Save(string configJson, WeightStore weights, string folder, ElementType type)
+    {
+        Directory.CreateDirectory(folder);
+        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile),
+            weights.All.Select(weight => TensorPayload.Of(weight, StoredType(weight, type))),
+            new Dictionary<string, string> { ["format"] = "pt" });
+        File.WriteAllText(Path.Combine(folder, ConfigFile), configJson + "\n");
     }
 
     /// <summary>The tokenizer of a folder.</summary>
@@ -55,6 +128,10 @@ public static class ModelFolder
             : throw new PixException(PixErrorKind.BrokenArtifact,
                 $"'{file.FullName}' has {file.Length} bytes; a configuration has at most {ConfigLengthMax}.");
     }
+
+    // Positions are multiplied by 2 pi G: a G rounded to 8 bits would shift them all.
+    private static ElementType StoredType(Weight weight, ElementType type) =>
+        weight.Name.EndsWith("gaussian_matrix", StringComparison.Ordinal) ? ElementType.F32 : type;
 
     private static string ModelType(string folder)
     {

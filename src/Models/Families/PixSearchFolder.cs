@@ -27,54 +27,25 @@ public static class PixSearchFolder
     public static PixSearchModel Load(IBackend backend, string folder, ITokenizer tokenizer, bool trainable = false)
     {
         PixSearchConfig config = LoadConfig(folder);
-        string path = Path.Combine(folder, ModelFolder.WeightsFile);
-        if (!File.Exists(path))
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no file of weights '{path}'.");
-        }
-
-        using var file = new SafetensorsFile(path);
-        return Load(backend, config, file, tokenizer, trainable);
+        using ITensorSource source = ModelFolder.OpenWeights(folder);
+        return Load(backend, config, source, tokenizer, trainable);
     }
 
     /// <summary>Loads a model from open tensors; <paramref name="nameOf"/> maps PLUM's names to the source's.</summary>
     /// <exception cref="PixException">BrokenArtifact, with all bad tensors in the message.</exception>
     public static PixSearchModel Load(IBackend backend, PixSearchConfig config, ITensorSource source,
-        ITokenizer tokenizer, bool trainable = false, Func<string, string?>? nameOf = null)
-    {
-        var options = new WeightLoadOptions { Trainable = trainable, Ignore = IsUnused };
-        var checkpoint = new CheckpointWeights(backend, source, options, nameOf);
-        var weights = new WeightStore(checkpoint);
-        try
-        {
-            var network = new PixSearchNetwork(weights, config);
-            checkpoint.ThrowIfBroken();
-            return new PixSearchModel(backend, weights, network, tokenizer);
-        }
-        catch
-        {
-            weights.Dispose();
-            throw;
-        }
-    }
+        ITokenizer tokenizer, bool trainable = false, Func<string, string?>? nameOf = null) =>
+        ModelFolder.Build(new CheckpointWeights(backend, source,
+                new WeightLoadOptions { Trainable = trainable, Ignore = IsUnused }, nameOf),
+            weights => new PixSearchModel(backend, weights, new PixSearchNetwork(weights, config), tokenizer));
 
     /// <summary>Writes configuration and weights into a folder, which is made; the tokenizer's file is the caller's.</summary>
     /// <param name="config">The sizes.</param>
     /// <param name="weights">All weights, in plain form.</param>
     /// <param name="folder">Where to.</param>
     /// <param name="type">F32 or BF16.</param>
-    public static void Save(PixSearchConfig config, WeightStore weights, string folder, ElementType type)
-    {
-        Directory.CreateDirectory(folder);
-        SafetensorsWriter.Write(Path.Combine(folder, ModelFolder.WeightsFile),
-            weights.All.Select(weight => TensorPayload.Of(weight, StoredType(weight, type))),
-            new Dictionary<string, string> { ["format"] = "pt" });
-        File.WriteAllText(Path.Combine(folder, ModelFolder.ConfigFile), config.ToJson() + "\n");
-    }
-
-    // Positions are multiplied by 2 pi G: a G rounded to 8 bits would shift them all.
-    private static ElementType StoredType(Weight weight, ElementType type) =>
-        weight.Name.EndsWith("gaussian_matrix", StringComparison.Ordinal) ? ElementType.F32 : type;
+    public static void Save(PixSearchConfig config, WeightStore weights, string folder, ElementType type) =>
+        ModelFolder.Save(config.ToJson(), weights, folder, type);
 
     /// <summary>
     /// Tensors of published PLUM checkpoints that no computation reads: aliases of the prompt encoder, CLIP beyond the hidden

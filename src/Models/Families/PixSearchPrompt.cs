@@ -1,7 +1,7 @@
 namespace PixSearch.Models.Families;
 
 /// <summary>
-/// PLUM's prompt (LLaVA's <c>llava_v1</c> roles without the system text):
+/// LLaVA's <c>llava_v1</c> prompt, as PLUM, LISA and GLaMM use it (PLUM without the system text):
 /// <c>USER: &lt;im_start&gt;{picture}&lt;im_end&gt;\n{question} ASSISTANT:</c> after the begin token. The text before and after
 /// the picture is tokenised separately, as LLaVA's <c>tokenizer_image_token</c> does.
 /// </summary>
@@ -13,26 +13,32 @@ public static class PixSearchPrompt
     /// <summary>End token.</summary>
     public const string End = "</s>";
 
+    /// <summary>The system text of <c>llava_v1</c>.</summary>
+    public const string LlavaSystem = "A chat between a curious human and an artificial intelligence assistant. " +
+        "The assistant gives helpful, detailed, and polite answers to the human's questions.";
+
     /// <summary>The prompt in slots; the answer's first token follows with a space in front.</summary>
     /// <param name="tokenizer">Has the begin token and, for a picture, <c>&lt;im_start&gt;</c> and <c>&lt;im_end&gt;</c>.</param>
     /// <param name="question">What the user asks; control tokens in it are defused.</param>
     /// <param name="pictureSlots">Rows of the picture's encoding; 0 for no picture.</param>
-    public static int[] Build(ITokenizer tokenizer, string question, int pictureSlots)
+    /// <param name="system">Text before the first role; empty for none.</param>
+    public static int[] Build(ITokenizer tokenizer, string question, int pictureSlots, string system = "") =>
+        Build(tokenizer, question, [.. Enumerable.Range(0, pictureSlots)], system);
+
+    /// <summary>The same with only some rows of the picture's encoding, in order (PixelLM leaves out the padding).</summary>
+    public static int[] Build(ITokenizer tokenizer, string question, IReadOnlyList<int> pictureRows, string system)
     {
+        string before = system.Length == 0 ? "" : $"{system} ";
         string safe = PromptText.Defuse(tokenizer, question.Trim());
         var slots = new List<int> { tokenizer.IdOf(Begin) };
-        if (pictureSlots == 0)
+        if (pictureRows.Count == 0)
         {
-            slots.AddRange(tokenizer.Encode($"USER: {safe} ASSISTANT:"));
+            slots.AddRange(tokenizer.Encode($"{before}USER: {safe} ASSISTANT:"));
             return [.. slots];
         }
 
-        slots.AddRange(tokenizer.Encode("USER: <im_start>"));
-        for (int i = 0; i < pictureSlots; i++)
-        {
-            slots.Add(~i);
-        }
-
+        slots.AddRange(tokenizer.Encode($"{before}USER: <im_start>"));
+        slots.AddRange(pictureRows.Select(row => ~row));
         slots.AddRange(tokenizer.Encode($"<im_end>\n{safe} ASSISTANT:"));
         return [.. slots];
     }

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using PixSearch.Models.Text;
 
@@ -7,12 +6,6 @@ namespace PixSearch.Models.PixelSail;
 /// <summary>Sizes of Pixel-SAIL on SOLO (arXiv 2504.10465): what <c>config.json</c> of the project's own layout holds.</summary>
 public sealed record PixelSailConfig
 {
-    private static readonly JsonSerializerOptions s_json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-    };
-
     /// <summary>The value of <c>model_type</c> in the project's layout.</summary>
     public const string Type = "pixel_sail";
 
@@ -47,31 +40,16 @@ public sealed record PixelSailConfig
 
     /// <summary>Reads a configuration of the project's layout.</summary>
     /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of range.</exception>
-    public static PixelSailConfig Parse(string json)
-    {
-        try
-        {
-            PixelSailConfig? config = JsonSerializer.Deserialize<PixelSailConfig>(json, s_json);
-            return (config ?? throw Config.Broken("it is null")).Validate();
-        }
-        catch (JsonException error)
-        {
-            throw Config.Broken($"it cannot be read: {error.Message}");
-        }
-    }
+    public static PixelSailConfig Parse(string json) => ConfigJson.Parse<PixelSailConfig>(json).Validate();
 
     /// <summary>The configuration as <c>config.json</c>.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, s_json);
+    public string ToJson() => ConfigJson.Write(this);
 
     /// <summary>Checks the sizes and returns the configuration.</summary>
     /// <exception cref="PixSearch.Abstractions.PixException">A value is out of range; the message names it.</exception>
     public PixelSailConfig Validate()
     {
-        if (ModelType != Type)
-        {
-            throw Config.Broken($"model_type is '{ModelType}', not '{Type}'");
-        }
-
+        ConfigJson.CheckType(ModelType, Type);
         TextConfig.Validate();
         Config.AtLeast("patch_size", PatchSize, 4);
         Config.AtLeast("longest_side", LongestSide, PatchSize);

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using System.Text.Json.Serialization;
 using PixSearch.Models.Sam;
 using PixSearch.Models.Text;
 using PixSearch.Models.Vision;
@@ -7,44 +5,13 @@ using PixSearch.Models.Vision;
 namespace PixSearch.Models.Plum;
 
 /// <summary>All sizes of a PixSearch (PLUM) model: what <c>config.json</c> of the project's own layout holds.</summary>
-public sealed record PixSearchConfig
+public sealed record PixSearchConfig : LlavaSamConfig
 {
-    private static readonly JsonSerializerOptions s_json = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        WriteIndented = true,
-        NumberHandling = JsonNumberHandling.Strict,
-    };
-
     /// <summary>The value of <c>model_type</c> in the project's layout.</summary>
     public const string Type = "pixsearch";
 
     /// <summary>Always <see cref="Type"/>.</summary>
     public string ModelType { get; init; } = Type;
-
-    /// <summary>Name for users.</summary>
-    public string Name { get; init; } = "";
-
-    /// <summary>The language model.</summary>
-    public required LlamaConfig TextConfig { get; init; }
-
-    /// <summary>The vision transformer that feeds the language model.</summary>
-    public required ClipVisionConfig VisionConfig { get; init; }
-
-    /// <summary>SAM.</summary>
-    public required SamConfig SamConfig { get; init; }
-
-    /// <summary><c>linear</c> or <c>mlp2x_gelu</c>.</summary>
-    public string MmProjectorType { get; init; } = "linear";
-
-    /// <summary>Hidden state of the vision transformer that is used; -1 is the last.</summary>
-    public int MmVisionSelectLayer { get; init; } = -2;
-
-    /// <summary>
-    /// How a picture becomes square: <c>pad</c> (with the mean colour, LLaVA-1.5) or <c>crop</c> (shortest side, then the middle:
-    /// CLIP, LLaVA-1.0, LISA, PLUM).
-    /// </summary>
-    public string ImageAspectRatio { get; init; } = "crop";
 
     /// <summary>Heads of the span tagger's encoder.</summary>
     public int BioHeads { get; init; } = 8;
@@ -98,46 +65,17 @@ public sealed record PixSearchConfig
 
     /// <summary>Reads a configuration of the project's layout.</summary>
     /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of range.</exception>
-    public static PixSearchConfig Parse(string json)
-    {
-        try
-        {
-            PixSearchConfig? config = JsonSerializer.Deserialize<PixSearchConfig>(json, s_json);
-            return (config ?? throw Config.Broken("it is null")).Validate();
-        }
-        catch (JsonException error)
-        {
-            throw Config.Broken($"it cannot be read: {error.Message}");
-        }
-    }
+    public static PixSearchConfig Parse(string json) => ConfigJson.Parse<PixSearchConfig>(json).Validate();
 
     /// <summary>The configuration as <c>config.json</c>.</summary>
-    public string ToJson() => JsonSerializer.Serialize(this, s_json);
+    public string ToJson() => ConfigJson.Write(this);
 
     /// <summary>Checks the sizes and returns the configuration.</summary>
     /// <exception cref="PixSearch.Abstractions.PixException">A value is out of range; the message names it.</exception>
     public PixSearchConfig Validate()
     {
-        if (ModelType != Type)
-        {
-            throw Config.Broken($"model_type is '{ModelType}', not '{Type}'");
-        }
-
-        if (ImageAspectRatio is not ("pad" or "crop"))
-        {
-            throw Config.Broken($"image_aspect_ratio is '{ImageAspectRatio}'; known are pad and crop");
-        }
-
-        TextConfig.Validate();
-        VisionConfig.Validate();
-        SamConfig.Validate();
-        int state = ClipVision.StateIndex(MmVisionSelectLayer, VisionConfig.NumHiddenLayers);
-        if (state < 0 || state > VisionConfig.NumHiddenLayers)
-        {
-            throw Config.Broken($"mm_vision_select_layer is {MmVisionSelectLayer}; the vision transformer has " +
-                $"{VisionConfig.NumHiddenLayers} layers");
-        }
-
+        ConfigJson.CheckType(ModelType, Type);
+        ValidateParts();
         Config.AtLeast("bio_heads", BioHeads, 1);
         Config.AtLeast("bio_feed_forward", BioFeedForward, 1);
         Config.Divides("bio_heads", BioHeads, "hidden_size", TextConfig.HiddenSize);

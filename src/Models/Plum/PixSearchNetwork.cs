@@ -1,9 +1,4 @@
-using PixSearch.Models.Layers;
-using PixSearch.Models.Sam;
-using PixSearch.Models.Text;
-using PixSearch.Models.Vision;
 using PixSearch.Models.Weights;
-using PixSearch.Tensors;
 
 namespace PixSearch.Models.Plum;
 
@@ -12,79 +7,27 @@ namespace PixSearch.Models.Plum;
 /// the tagger finds spans; each span's query prompts SAM, with feedback from the earlier masks. The trainer calls the modules;
 /// <see cref="PixSearchConfig"/> has the sizes.
 /// </summary>
-public sealed class PixSearchNetwork
+public sealed class PixSearchNetwork : LlavaSamNetwork
 {
     /// <summary>A network whose weights come from the store's source.</summary>
     public PixSearchNetwork(WeightStore weights, PixSearchConfig config)
+        : base(weights, config.Validate())
     {
-        Config = config.Validate();
-        WeightScope root = weights.Root;
-        WeightScope model = root["model"];
-        int hidden = config.TextConfig.HiddenSize;
-        VisionState = ClipVision.StateIndex(config.MmVisionSelectLayer, config.VisionConfig.NumHiddenLayers);
-        Text = new Llama(root, config.TextConfig);
-        Vision = new ClipVision(model["vision_tower"]["vision_tower"]["vision_model"], config.VisionConfig, VisionState);
-        Projector = Projector.Create(model["mm_projector"], config.MmProjectorType, config.VisionConfig.HiddenSize, hidden);
-        WeightScope sam = model["visual_model"];
-        SamEncoder = new SamImageEncoder(sam["image_encoder"], config.SamConfig);
-        Prompts = new SamPromptEncoder(sam["prompt_encoder"], config.SamConfig);
-        Masks = new SamMaskDecoder(sam["mask_decoder"], config.SamConfig);
-        Tagger = new SpanTagger(root, hidden, config.BioHeads, config.BioFeedForward);
-        Queries = new SpanQueryHead(model["text_hidden_fcs"][0], hidden, config.SamConfig.OutChans);
-        Pooler = new MaskPooler(root["mask_pooler"], config.SamConfig, config.PoolerHeads, Prompts);
+        Config = config;
+        Tagger = new SpanTagger(weights.Root, config.TextConfig.HiddenSize, config.BioHeads, config.BioFeedForward);
+        Pooler = new MaskPooler(weights.Root["mask_pooler"], config.SamConfig, config.PoolerHeads, Prompts);
         Feedback = new MaskFeedback(Prompts, Masks, Pooler);
     }
 
     /// <summary>The sizes.</summary>
     public PixSearchConfig Config { get; }
 
-    /// <summary>The language model.</summary>
-    public Llama Text { get; }
-
-    /// <summary>The vision transformer before the language model.</summary>
-    public ClipVision Vision { get; }
-
-    /// <summary>Index of the vision transformer's hidden state that is used.</summary>
-    public int VisionState { get; }
-
-    /// <summary>From the vision transformer to the language model.</summary>
-    public Projector Projector { get; }
-
-    /// <summary>SAM's image encoder.</summary>
-    public SamImageEncoder SamEncoder { get; }
-
-    /// <summary>SAM's prompt encoder.</summary>
-    public SamPromptEncoder Prompts { get; }
-
-    /// <summary>SAM's mask decoder.</summary>
-    public SamMaskDecoder Masks { get; }
-
     /// <summary>The span tagger.</summary>
     public SpanTagger Tagger { get; }
-
-    /// <summary>Hidden states to mask prompts.</summary>
-    public SpanQueryHead Queries { get; }
 
     /// <summary>Feedback of earlier masks.</summary>
     public MaskPooler Pooler { get; }
 
     /// <summary>Mask decoding in text order with the feedback.</summary>
     public MaskFeedback Feedback { get; }
-
-    /// <summary>Slots that a picture takes in the language model.</summary>
-    public int PictureSlots => Config.VisionConfig.Grid * Config.VisionConfig.Grid;
-
-    /// <summary>
-    /// Pictures as rows of the language model. Shapes: pixels [batch, 3, side, side], result [batch, slots, hidden].
-    /// </summary>
-    public Tensor EncodeForText(IBackend backend, Tensor pixels)
-    {
-        using var scope = new TensorScope();
-        return scope.Keep(Projector.Forward(backend, Vision.Patches(backend, pixels, VisionState)));
-    }
-
-    /// <summary>
-    /// Pictures as features for masks. Shapes: pixels [batch, 3, side, side], result [batch, outChans, grid, grid].
-    /// </summary>
-    public Tensor EncodeForMasks(IBackend backend, Tensor pixels) => SamEncoder.Forward(backend, pixels);
 }

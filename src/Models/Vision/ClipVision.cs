@@ -15,14 +15,17 @@ public sealed class ClipVision
     private readonly Weight _positions;
     private readonly LayerNorm _preNorm;
     private readonly ClipVisionLayer[] _layers;
+    private readonly int _inputGrid;
 
     /// <summary>An encoder under the names of <c>vision_model</c>.</summary>
     /// <param name="weights">The scope that holds <c>embeddings</c> and <c>encoder</c>.</param>
     /// <param name="config">Sizes.</param>
     /// <param name="layerCount">Layers to build; null for all.</param>
-    public ClipVision(WeightScope weights, ClipVisionConfig config, int? layerCount = null)
+    /// <param name="inputSize">PixelLM: side of the pictures when it is not the one that CLIP was trained with.</param>
+    public ClipVision(WeightScope weights, ClipVisionConfig config, int? layerCount = null, int? inputSize = null)
     {
         Config = config.Validate();
+        _inputGrid = (inputSize ?? config.ImageSize) / config.PatchSize;
         int tokens = (config.Grid * config.Grid) + 1;
         WeightScope embeddings = weights["embeddings"];
         _classEmbedding = embeddings.Get("class_embedding", new Shape(config.HiddenSize), WeightInit.Normal(0.02f));
@@ -40,6 +43,9 @@ public sealed class ClipVision
 
     /// <summary>The sizes.</summary>
     public ClipVisionConfig Config { get; }
+
+    /// <summary>Learned positions. Shape: [1 + patches, hidden].</summary>
+    internal Weight PositionTable => _positions;
 
     /// <summary>Number of layers built; hidden states 0 .. this can be had.</summary>
     public int LayerCount => _layers.Length;
@@ -100,6 +106,25 @@ public sealed class ClipVision
         Tensor cls = backend.Reshape(backend.Use(_classEmbedding), new Shape(1, 1, width));
         cls = backend.Add(backend.Zeros(new Shape(batch, 1, width)), cls);
         Tensor x = backend.Concat(1, cls, patches);
-        return _preNorm.Forward(backend, backend.Add(x, backend.Use(_positions)));
+        return _preNorm.Forward(backend, backend.Add(x, Positions(backend)));
+    }
+
+    // PixelLM resizes the table wrongly, and was trained so: all rows but the last, the one of CLS among them, are taken as the
+    // grid, resized bilinearly, and the last row is put at the end. Token 0 (CLS) still reads row 0.
+    internal Tensor Positions(IBackend backend)
+    {
+        Tensor table = backend.Use(_positions);
+        if (_inputGrid == Config.Grid)
+        {
+            return table;
+        }
+
+        int rows = Config.Grid * Config.Grid;
+        int width = Config.HiddenSize;
+        Tensor grid = backend.Permute(backend.Slice(table, 0, 0, rows), 1, 0);
+        grid = backend.Reshape(grid, new Shape(1, width, Config.Grid, Config.Grid));
+        grid = backend.Resize(grid, _inputGrid, _inputGrid, ResizeMode.Bilinear);
+        grid = backend.Permute(backend.Reshape(grid, new Shape(width, _inputGrid * _inputGrid)), 1, 0);
+        return backend.Concat(0, grid, backend.Slice(table, 0, rows, 1));
     }
 }

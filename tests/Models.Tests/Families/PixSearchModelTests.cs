@@ -102,7 +102,7 @@ public sealed class PixSearchModelTests : IDisposable
         var error = Assert.Throws<PixException>(() => ModelFolder.Load(_backend, _folder));
         Assert.Equal(PixErrorKind.BrokenArtifact, error.Kind);
         Assert.Contains("1 missing: model.norm.weight [32]", error.Message, StringComparison.Ordinal);
-        Assert.Contains("1 mis-shaped: lm_head.weight is [3, 32], expected [320, 32]", error.Message, StringComparison.Ordinal);
+        Assert.Contains("1 mis-shaped: lm_head.weight is [3, 32], expected [352, 32]", error.Message, StringComparison.Ordinal);
         Assert.Contains("1 unknown: surplus", error.Message, StringComparison.Ordinal);
     }
 
@@ -126,7 +126,7 @@ public sealed class PixSearchModelTests : IDisposable
         byte[] json = TinyModels.TokenizerJson();
         File.WriteAllBytes(Path.Combine(_folder, ModelFolder.TokenizerFile), json);
         ITokenizer tokenizer = TokenizerJson.Parse(json, "tiny");
-        PixSearchConfig config = TinyModels.PixSearch(320);
+        PixSearchConfig config = TinyModels.PixSearch(TinyModels.VocabularySize);
         var weights = new WeightStore(new RandomWeights(_backend, 11));
         var network = new PixSearchNetwork(weights, config);
         PixSearchFolder.Save(config, weights, _folder, type);

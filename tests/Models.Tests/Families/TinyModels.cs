@@ -48,6 +48,15 @@ internal static class TinyModels
         BioFeedForward = 24,
     };
 
+    /// <summary>Ids of all tokenizers here fit this vocabulary.</summary>
+    public const int VocabularySize = 352;
+
+    public static string[] PixelSailTokens { get; } =
+    [
+        "<vision>", "</vision>", "<vpatch>", "<|endoftext|>", "<|im_start|>", "<|im_end|>", "[SEG]", "<Prompt0>", "<Prompt1>",
+        "<Prompt2>",
+    ];
+
     /// <summary>tokenizer.json of the project's own kind with a few merges.</summary>
     public static byte[] TokenizerJson(IReadOnlyList<AddedToken>? added = null)
     {
@@ -57,7 +66,7 @@ internal static class TinyModels
             trainer.Add("USER: Point out the flag on the left and the apple. ASSISTANT: The flag on the left and the apple.");
         }
 
-        return trainer.Train(320).ToTokenizerJson();
+        return trainer.Train(VocabularySize).ToTokenizerJson();
     }
 
     public static RgbImage Picture(int width, int height, ulong seed)

@@ -94,6 +94,19 @@ public sealed class PicturePreprocessorTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20_000_000);
     }
 
+    /// <summary>Samples of 0..1, without normalisation.</summary>
+    internal static PreparedPicture Raw(RgbImage picture)
+    {
+        float[] numbers = new float[3 * picture.Height * picture.Width];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            int pixel = i % (picture.Height * picture.Width);
+            numbers[i] = picture.Pixels[(3 * pixel) + (i / (picture.Height * picture.Width))] / 255f;
+        }
+
+        return new PreparedPicture(numbers, picture.Height, picture.Width, picture.Height, picture.Width);
+    }
+
     private static RgbImage Uniform(int width, int height) => new(width, height, new Rgb(255, 0, 128));
 
     private static float[] Row(PreparedPicture picture, int colour, int y) =>

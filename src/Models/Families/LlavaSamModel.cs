@@ -1,0 +1,113 @@
+using PixSearch.Abstractions;
+using PixSearch.Imaging;
+using PixSearch.Models.Plum;
+using PixSearch.Models.Preprocessing;
+using PixSearch.Models.Weights;
+using PixSearch.Tensors;
+
+namespace PixSearch.Models.Families;
+
+/// <summary>What PixSearch, LISA and GLaMM share towards the engine: LLaVA's pictures and prompt, SAM's features.</summary>
+public abstract class LlavaSamModel : ISegmentingModel
+{
+    private readonly LlavaSamNetwork _network;
+    private readonly HashSet<int> _ends;
+
+    private protected LlavaSamModel(IBackend backend, WeightStore weights, LlavaSamNetwork network, ITokenizer tokenizer)
+    {
+        (Backend, Weights, _network, Tokenizer) = (backend, weights, network, tokenizer);
+        TokenCheck.Require(tokenizer, network.Sizes.TextConfig.VocabSize,
+            [PixSearchPrompt.Begin, PixSearchPrompt.End, "<im_start>", "<im_end>"]);
+        _ends = [tokenizer.IdOf(PixSearchPrompt.End)];
+    }
+
+    /// <inheritdoc/>
+    public abstract ModelFamily Family { get; }
+
+    /// <inheritdoc/>
+    public string Name => _network.Sizes.Name;
+
+    /// <inheritdoc/>
+    public IBackend Backend { get; }
+
+    /// <inheritdoc/>
+    public ITokenizer Tokenizer { get; }
+
+    /// <inheritdoc/>
+    public int ContextLength => _network.Sizes.TextConfig.MaxPositionEmbeddings;
+
+    /// <inheritdoc/>
+    public int HiddenSize => _network.Sizes.TextConfig.HiddenSize;
+
+    /// <inheritdoc/>
+    public IReadOnlySet<int> EndTokens => _ends;
+
+    /// <summary>The weights by name.</summary>
+    public WeightStore Weights { get; }
+
+    /// <summary>The picture as the vision transformer of a configuration reads it.</summary>
+    public static PreparedPicture PrepareForText(LlavaSamConfig config, RgbImage picture) =>
+        config.ImageAspectRatio == "pad"
+            ? PicturePreprocessor.ClipPadded(picture, config.VisionConfig.ImageSize)
+            : PicturePreprocessor.ClipCropped(picture, config.VisionConfig.ImageSize);
+
+    /// <summary>The picture as SAM of a configuration reads it.</summary>
+    public static PreparedPicture PrepareForMasks(LlavaSamConfig config, RgbImage picture) =>
+        PicturePreprocessor.SamPadded(picture, config.SamConfig.ImageSize);
+
+    /// <inheritdoc/>
+    public KvStore CreateKvStore(int pageCount, int pageSize) =>
+        _network.Text.CreateKvStore(Backend, pageCount, pageSize);
+
+    /// <inheritdoc/>
+    public ModelPrompt BuildPrompt(string question, RgbImage? picture) => new(PixSearchPrompt.Build(
+        Tokenizer, question, picture is null ? 0 : _network.PictureSlots, _network.Sizes.SystemPrompt));
+
+    /// <inheritdoc/>
+    public IImageEncoding EncodeImage(RgbImage picture)
+    {
+        using var scope = new TensorScope();
+        Tensor rows = _network.EncodeForText(Backend, PrepareForText(_network.Sizes, picture).ToTensor(Backend));
+        rows = Backend.Reshape(rows, new Shape(rows.Size(1), rows.Size(2)));
+        PreparedPicture prepared = PrepareForMasks(_network.Sizes, picture);
+        Tensor features = _network.EncodeForMasks(Backend, prepared.ToTensor(Backend));
+        return new SamImageEncoding(TensorScope.Detach(rows), TensorScope.Detach(features), prepared, picture);
+    }
+
+    /// <inheritdoc/>
+    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) =>
+        SequenceStepper.Step(Backend, _network.Text, sequences, store, image => Own(image).Rows);
+
+    /// <inheritdoc/>
+    public abstract IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden);
+
+    /// <inheritdoc/>
+    public Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden)
+    {
+        SamImageEncoding own = Own(image);
+        if (groundings.Count == 0)
+        {
+            return Backend.Zeros(new Shape(0, own.Height, own.Width));
+        }
+
+        using var scope = new TensorScope();
+        Tensor masks = DecodeLowResolution(own.Features, groundings, hidden);
+        return scope.Keep(own.ToOriginal(Backend, masks, _network.Sizes.SamConfig.ImageSize));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Weights.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>
+    /// Mask logits at SAM's low resolution. Shapes: features [1, C, grid, grid], result [groundings, 4 grid, 4 grid].
+    /// </summary>
+    private protected abstract Tensor DecodeLowResolution(Tensor features, IReadOnlyList<Grounding> groundings,
+        Tensor hidden);
+
+    private static SamImageEncoding Own(IImageEncoding image) => image as SamImageEncoding
+        ?? throw new ArgumentException($"An encoding of type {image.GetType().Name} is of another model.");
+}
