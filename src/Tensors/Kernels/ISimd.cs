@@ -37,6 +37,9 @@ internal unsafe interface ISimd<V>
     /// <summary>a / b.</summary>
     static abstract V Divide(V a, V b);
 
+    /// <summary>1 / sqrt(x), fully precise.</summary>
+    static abstract V InverseSqrt(V x);
+
     /// <summary>a * b + c with one rounding.</summary>
     static abstract V Fma(V a, V b, V c);
 

@@ -36,6 +36,9 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float Divide(float a, float b) => a / b;
 
     /// <inheritdoc/>
+    public static float InverseSqrt(float x) => 1 / MathF.Sqrt(x);
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Fma(float a, float b, float c) => (a * b) + c;
 

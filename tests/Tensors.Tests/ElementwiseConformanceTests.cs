@@ -1,0 +1,137 @@
+namespace PixSearch.Tensors.Tests;
+
+public sealed class ElementwiseConformanceTests
+{
+    [Fact]
+    public void Unary_AllOpsAllSizes_EqualReference()
+    {
+        foreach (int size in Conformance.Sizes.Append(40_000))
+        {
+            foreach (UnaryOp op in Enum.GetValues<UnaryOp>())
+            {
+                Conformance.Check($"Unary {op} {size}", (ulong)size, (b, n) =>
+                {
+                    Tensor x = b.Affine(n.Tensor(b, size), 6);
+                    Tensor y = b.Unary(x, op);
+                    return [y, b.UnaryBackward(x, y, n.Tensor(b, size), op)];
+                });
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(-1000f)]
+    [InlineData(-88f)]
+    [InlineData(-87.3f)]
+    [InlineData(0f)]
+    [InlineData(88.5f)]
+    [InlineData(1000f)]
+    [InlineData(float.PositiveInfinity)]
+    public void Unary_ExtremeArguments_StayFiniteWhereTheFunctionIs(float x)
+    {
+        foreach (string kernels in CpuBackend.KernelNames)
+        {
+            using var backend = new CpuBackend(kernels);
+            using var scope = new TensorScope();
+            Tensor source = backend.From([x], new Shape(1));
+            Assert.Equal(1 / (1 + Math.Exp(-x)), backend.Unary(source, UnaryOp.Sigmoid).Span[0], 6);
+            Assert.Equal(Math.Tanh(x), backend.Unary(source, UnaryOp.Tanh).Span[0], 6);
+            float exp = backend.Unary(source, UnaryOp.Exp).Span[0];
+            Assert.Equal(float.IsPositiveInfinity((float)Math.Exp(x)), float.IsPositiveInfinity(exp));
+        }
+    }
+
+    [Fact]
+    public void Unary_NotANumber_StaysVisible()
+    {
+        foreach (string kernels in CpuBackend.KernelNames)
+        {
+            using var backend = new CpuBackend(kernels);
+            using var scope = new TensorScope();
+            Tensor source = backend.From([1, float.NaN, 2], new Shape(3));
+            foreach (UnaryOp op in Enum.GetValues<UnaryOp>())
+            {
+                Assert.True(float.IsNaN(backend.Unary(source, op).Span[1]), $"{kernels} {op}");
+            }
+
+            Assert.True(float.IsNaN(backend.Softmax(source).Span[0]), kernels);
+        }
+    }
+
+    [Fact]
+    public void SwiGlu_AllSizes_EqualReference()
+    {
+        foreach (int size in Conformance.Sizes.Append(40_000))
+        {
+            Conformance.Check($"SwiGlu {size}", (ulong)size, (b, n) =>
+            {
+                Tensor gate = b.Affine(n.Tensor(b, size), 5);
+                Tensor up = n.Tensor(b, size);
+                (Tensor dGate, Tensor dUp) = b.SwiGluBackward(gate, up, n.Tensor(b, size));
+                return [b.SwiGlu(gate, up), dGate, dUp];
+            });
+        }
+    }
+
+    [Theory]
+    [InlineData("3,5,7", "3,5,7")]
+    [InlineData("3,5,7", "7")]
+    [InlineData("3,5,33", "5,1")]
+    [InlineData("1,5,16", "3,1,16")]
+    [InlineData("2,17,1,40", "2,1,9,40")]
+    [InlineData("2,3", "1")]
+    [InlineData("300,257", "257")]
+    [InlineData("300,257", "300,1")]
+    [InlineData("4,1,1,6", "1,5,7,1")]
+    public void Binary_Broadcast_EqualsReference(string left, string right)
+    {
+        int[] a = [.. left.Split(',').Select(int.Parse)];
+        int[] c = [.. right.Split(',').Select(int.Parse)];
+        Conformance.Check($"Binary {left} {right}", 7, (b, n) =>
+        {
+            Tensor x = n.Tensor(b, a);
+            Tensor y = n.Tensor(b, c);
+            Tensor sum = b.Add(x, y);
+            return [sum, b.Subtract(x, y), b.Multiply(x, y), b.Multiply(y, x), b.SumTo(sum, x.Shape), b.SumTo(sum, y.Shape)];
+        });
+    }
+
+    [Theory]
+    [InlineData("5,7,9", "0,2,1")]
+    [InlineData("5,7,9", "2,1,0")]
+    [InlineData("3,40,8,32", "0,2,1,3")]
+    [InlineData("3,40,8,32", "0,3,1,2")]
+    [InlineData("3,16,10,12", "0,2,3,1")]
+    [InlineData("2,3,4,5,6,7", "5,0,4,1,3,2")]
+    [InlineData("2,1,4,1", "3,2,1,0")]
+    [InlineData("130,65", "1,0")]
+    public void Permute_AnyOrder_EqualsReference(string sizes, string axes)
+    {
+        int[] shape = [.. sizes.Split(',').Select(int.Parse)];
+        int[] order = [.. axes.Split(',').Select(int.Parse)];
+        Conformance.Check($"Permute {sizes} by {axes}", 11, (b, n) => [b.Permute(n.Tensor(b, shape), order)], 0);
+    }
+
+    [Fact]
+    public void Sums_EveryAxis_EqualReference() => Conformance.Check("Sum", 5, (b, n) =>
+    {
+        Tensor x = n.Tensor(b, 7, 130, 33);
+        return [b.Sum(x, 0), b.Sum(x, 1), b.Sum(x, 2), b.Mean(x, 0), b.Mean(x, 1), b.Mean(x, -1)];
+    });
+
+    [Fact]
+    public void Rows_GatherScatterSlicePadConcat_EqualReference() => Conformance.Check("Rows", 6, (b, n) =>
+    {
+        using Weight words = n.Weight(b, 4, 6);
+        Tensor table = n.Tensor(b, 9, 3, 5);
+        int[] indices = [0, 8, -1, 3, 3];
+        Tensor rows = b.Gather(table, indices);
+        Tensor sums = b.Zeros(table.Shape);
+        b.ScatterAdd(rows, indices, sums);
+        return
+        [
+            rows, sums, b.Slice(table, 0, 2, 4), b.Slice(table, 1, 1, 2), b.Slice(table, 2, 3, 1), b.Pad(table, 1, 2, 1),
+            b.Concat(1, table, b.Pad(table, 1, 0, 2)), b.Embedding(words, [3, -1, 0]),
+        ];
+    });
+}

@@ -1,0 +1,80 @@
+namespace PixSearch.Tensors.Tests;
+
+public sealed class LinearConformanceTests
+{
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void MatMul_AllSizes_EqualsReference(bool transposeA, bool transposeB)
+    {
+        int[] sizes = [1, 2, 3, 5, 7, 12, 13, 33, 65];
+        foreach (int m in sizes)
+        {
+            foreach (int n in new[] { 1, 15, 16, 31, 33, 64, 100 })
+            {
+                foreach (int k in new[] { 1, 8, 33, 800 })
+                {
+                    Conformance.Check($"MatMul {m} {n} {k}", (ulong)((m * 10007) + (n * 101) + k), (b, numbers) =>
+                    [
+                        b.MatMul(transposeA ? numbers.Tensor(b, k, m) : numbers.Tensor(b, m, k),
+                            transposeB ? numbers.Tensor(b, n, k) : numbers.Tensor(b, k, n), transposeA, transposeB),
+                    ]);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void MatMul_Batches_EqualReference() => Conformance.Check("MatMul batches", 3, (b, n) =>
+    {
+        Tensor a = n.Tensor(b, 2, 3, 17, 20);
+        Tensor c = n.Tensor(b, 2, 3, 20, 9);
+        Tensor shared = n.Tensor(b, 20, 9);
+        return
+        [
+            b.MatMul(a, c), b.MatMul(a, shared), b.MatMul(n.Tensor(b, 4, 17), b.Reshape(a, new Shape(6, 17, 20))),
+            b.MatMul(a, shared, transposeA: false), b.MatMul(c, shared, transposeB: true, transposeA: false),
+            b.MatMul(a, n.Tensor(b, 17, 5), transposeA: true),
+        ];
+    });
+
+    [Fact]
+    public void Linear_ForwardAndBackward_EqualReference()
+    {
+        foreach (int rows in new[] { 1, 2, 4, 7, 13, 200 })
+        {
+            foreach ((int input, int output) in new[] { (5, 3), (32, 64), (100, 33), (900, 70) })
+            {
+                Conformance.Check($"Linear {rows} {input} {output}", (ulong)((rows * 7919) + input), (b, n) =>
+                {
+                    using Weight weight = n.Weight(b, output, input);
+                    using Weight bias = n.Weight(b, output);
+                    Tensor x = n.Tensor(b, rows, input);
+                    Tensor dy = n.Tensor(b, rows, output);
+                    Tensor dWeight = n.Tensor(b, output, input);
+                    Tensor dBias = n.Tensor(b, output);
+                    b.LinearBackwardWeight(x, dy, dWeight, dBias);
+                    return [b.Linear(x, weight, bias), b.Linear(x, weight), b.LinearBackwardInput(dy, weight), dWeight, dBias];
+                });
+            }
+        }
+    }
+
+    [Fact]
+    public void Linear_WeightChangedWithNewVersion_UsesNewNumbers()
+    {
+        foreach (string kernels in CpuBackend.KernelNames)
+        {
+            using var backend = new CpuBackend(kernels);
+            using var scope = new TensorScope();
+            using var weight = new Weight("w", backend.From([2], new Shape(1, 1)));
+            Tensor x = backend.From([3], new Shape(1, 1));
+            Assert.Equal(6, backend.Linear(x, weight).Span[0]);
+            weight.Plain!.Span[0] = 5;
+            weight.Version++;
+            Assert.Equal(15, backend.Linear(x, weight).Span[0]);
+        }
+    }
+}
