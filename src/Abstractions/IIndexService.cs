@@ -4,10 +4,12 @@ namespace PixSearch.Abstractions;
 public interface IIndexService
 {
     /// <summary>
-    /// Adds or replaces documents; what was taken is searchable and durable when the task completes. A document that cannot be taken is
-    /// counted with its reason and does not stop the others; an index that does not exist throws <see cref="PixException"/>.
+    /// Adds or replaces documents; what was taken is searchable and durable when the task completes. A document that
+    /// cannot be taken is counted with its reason and does not stop the others; an index that does not exist throws
+    /// <see cref="PixException"/>.
     /// </summary>
-    ValueTask<IngestReport> IngestAsync(string index, IAsyncEnumerable<IndexDocument> documents, CancellationToken cancellation);
+    ValueTask<IngestReport> IngestAsync(string index, IAsyncEnumerable<IndexDocument> documents,
+        CancellationToken cancellation);
 
     /// <summary>Hits, best first, as a session's search would get them.</summary>
     ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation);

@@ -1,6 +1,7 @@
 namespace PixSearch.Abstractions;
 
-/// <summary>What a node (or cluster) serves: the names that tenants may be allowed, and the bounds that budgets reserve by.</summary>
+/// <summary>What a node (or cluster) serves: the names that tenants may be allowed, and the bounds that budgets reserve
+/// by.</summary>
 public interface INodeCatalog
 {
     /// <summary>Models, the default first.</summary>
@@ -11,8 +12,8 @@ public interface INodeCatalog
 }
 
 /// <summary>
-/// A model as clients see it, with the most that one session can use: the gateway reserves these from a tenant's budget before the
-/// session starts, so that no budget is ever passed.
+/// A model as clients see it, with the most that one session can use: the gateway reserves these from a tenant's budget
+/// before the session starts, so that no budget is ever passed.
 /// </summary>
 /// <param name="Name">Its name.</param>
 /// <param name="ContextTokens">Prompt, image, answer and evidence together never take more.</param>

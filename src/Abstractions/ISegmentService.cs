@@ -1,7 +1,8 @@
 namespace PixSearch.Abstractions;
 
 /// <summary>
-/// The port for masks without a session: which pixels of a picture does a phrase, a point or a box mean. Expected errors are thrown as
+/// The port for masks without a session: which pixels of a picture does a phrase, a point or a box mean. Expected
+/// errors are thrown as
 /// <see cref="PixException"/>; a request whose deadline passed throws <see cref="PixErrorKind.DeadlineExceeded"/>.
 /// </summary>
 public interface ISegmentService
@@ -38,7 +39,8 @@ public sealed record SegmentRequest
     public DateTimeOffset? Deadline { get; init; }
 }
 
-/// <summary>A clicked point, (x, y) in pixels of the picture. Foreground: the object is here; else: it is not.</summary>
+/// <summary>A clicked point, (x, y) in pixels of the picture. Foreground: the object is here; else: it is
+/// not.</summary>
 public readonly record struct SegmentPoint(float X, float Y, bool Foreground);
 
 /// <summary>Masks in the coordinates of the picture, and what they cost.</summary>
@@ -47,7 +49,8 @@ public readonly record struct SegmentPoint(float X, float Y, bool Foreground);
 /// <param name="Masks">One a prompt, in the order of the request.</param>
 /// <param name="PromptTokens">Text tokens that the phrases took.</param>
 /// <param name="ImageTokens">Image slots that were encoded; 0 when the picture was known already.</param>
-public sealed record SegmentResult(int Width, int Height, IReadOnlyList<SegmentMask> Masks, int PromptTokens, int ImageTokens);
+public sealed record SegmentResult(int Width, int Height, IReadOnlyList<SegmentMask> Masks, int PromptTokens,
+    int ImageTokens);
 
 /// <summary>One mask.</summary>
 /// <param name="Phrase">The phrase it answers; empty for points and boxes.</param>

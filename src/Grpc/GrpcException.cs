@@ -4,7 +4,8 @@ using Google.Protobuf.WellKnownTypes;
 namespace PixSearch.Grpc;
 
 /// <summary>
-/// A call that ended with a status other than OK: thrown by handlers to end a call, and by the client when a call ended so.
+/// A call that ended with a status other than OK: thrown by handlers to end a call, and by the client when a call ended
+/// so.
 /// </summary>
 public sealed class GrpcException(GrpcStatusCode code, string message, Exception? inner = null)
     : Exception(message, inner)
@@ -12,7 +13,8 @@ public sealed class GrpcException(GrpcStatusCode code, string message, Exception
     /// <summary>The status.</summary>
     public GrpcStatusCode Code { get; } = code;
 
-    /// <summary>Messages of the rich error model, sent in <c>grpc-status-details-bin</c>; empty = the trailer is left out.</summary>
+    /// <summary>Messages of the rich error model, sent in <c>grpc-status-details-bin</c>; empty = the trailer is left
+    /// out.</summary>
     public IReadOnlyList<Any> Details { get; init; } = [];
 
     /// <summary>Further trailers.</summary>

@@ -42,8 +42,8 @@ internal static class GrpcFrames
     }
 
     /// <summary>
-    /// The next message, or null at the end of the stream. A message is parsed in place: memory grows with what the peer really sent,
-    /// not with what its header promises.
+    /// The next message, or null at the end of the stream. A message is parsed in place: memory grows with what the
+    /// peer really sent, not with what its header promises.
     /// </summary>
     internal static async ValueTask<T?> ReadAsync<T>(PipeReader reader, MessageParser<T> parser, string encoding,
         GrpcLimits limits, CancellationToken cancellation)
@@ -118,7 +118,8 @@ internal static class GrpcFrames
     {
         if (flag > 1)
         {
-            throw new GrpcException(GrpcStatusCode.Internal, $"The compression flag of a message is {flag}; it can be 0 or 1.");
+            throw new GrpcException(GrpcStatusCode.Internal,
+                $"The compression flag of a message is {flag}; it can be 0 or 1.");
         }
 
         if (flag == 1 && encoding != Gzip)
@@ -154,7 +155,8 @@ internal static class GrpcFrames
         output.Write(packed.GetBuffer().AsSpan(0, (int)packed.Length));
     }
 
-    /// <summary>Unpacks gzip, at most <paramref name="bytesMax"/>: a bomb costs no more than a message of that size.</summary>
+    /// <summary>Unpacks gzip, at most <paramref name="bytesMax"/>: a bomb costs no more than a message of that
+    /// size.</summary>
     private static ReadOnlySequence<byte> Decompress(ReadOnlySequence<byte> packed, int bytesMax)
     {
         var output = new ArrayBufferWriter<byte>(Math.Min(bytesMax, 16 * 1024));

@@ -4,8 +4,8 @@ using System.Collections;
 namespace PixSearch.Grpc;
 
 /// <summary>
-/// Metadata of a call: custom request headers, response headers or trailers, in order; a key may occur more than once. Keys are lower
-/// case; a key that ends with <c>-bin</c> holds bytes (base64 on the wire), any other printable ASCII
+/// Metadata of a call: custom request headers, response headers or trailers, in order; a key may occur more than once.
+/// Keys are lower case; a key that ends with <c>-bin</c> holds bytes (base64 on the wire), any other printable ASCII
 /// (grpc/doc/PROTOCOL-HTTP2.md, "Custom-Metadata").
 /// </summary>
 public sealed class GrpcMetadata : IEnumerable<GrpcMetadata.Entry>
@@ -27,7 +27,8 @@ public sealed class GrpcMetadata : IEnumerable<GrpcMetadata.Entry>
         CheckKey(key, binary: false);
         if (value.AsSpan().IndexOfAnyExceptInRange(' ', '~') >= 0)
         {
-            throw new ArgumentException($"Metadata '{key}' holds a character outside printable ASCII; use a '-bin' key.");
+            throw new ArgumentException(
+                $"Metadata '{key}' holds a character outside printable ASCII; use a '-bin' key.");
         }
 
         _entries.Add(new Entry(key, value, default));
@@ -54,12 +55,12 @@ public sealed class GrpcMetadata : IEnumerable<GrpcMetadata.Entry>
     /// <summary>True for keys that belong to the protocol or to HTTP and are never custom metadata.</summary>
     internal static bool IsReserved(string key) =>
         key.StartsWith(':') || key.StartsWith("grpc-", StringComparison.Ordinal) ||
-        key is "content-type" or "te" or "host" or "content-length" or "connection" or "transfer-encoding" or "trailer" or "date"
-            or "server";
+        key is "content-type" or "te" or "host" or "content-length" or "connection" or "transfer-encoding" or "trailer"
+            or "date" or "server";
 
     /// <summary>
-    /// Reads one HTTP header into metadata. Values that break the rules are dropped rather than failing the call, as the protocol
-    /// allows; bytes come with or without padding, and joined by commas.
+    /// Reads one HTTP header into metadata. Values that break the rules are dropped rather than failing the call, as
+    /// the protocol allows; bytes come with or without padding, and joined by commas.
     /// </summary>
     internal void AddWire(string key, string value)
     {
@@ -123,7 +124,8 @@ public sealed class GrpcMetadata : IEnumerable<GrpcMetadata.Entry>
     {
         if (key.Length == 0 || key.AsSpan().ContainsAnyExcept(s_keyCharacters) || IsReserved(key))
         {
-            throw new ArgumentException($"'{key}' cannot be a metadata key (lower-case letters, digits, '_', '-', '.').");
+            throw new ArgumentException(
+                $"'{key}' cannot be a metadata key (lower-case letters, digits, '_', '-', '.').");
         }
 
         if (key.EndsWith("-bin", StringComparison.Ordinal) != binary)

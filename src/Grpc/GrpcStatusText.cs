@@ -3,12 +3,14 @@ using System.Text;
 namespace PixSearch.Grpc;
 
 /// <summary>
-/// The percent encoding of <c>grpc-message</c>: only bytes outside 0x20-0x7E and '%' are encoded. <c>Uri.EscapeDataString</c> would
+/// The percent encoding of <c>grpc-message</c>: only bytes outside 0x20-0x7E and '%' are encoded.
+/// <c>Uri.EscapeDataString</c> would
 /// encode more, and clients that decode with <c>decodeURI</c> (grpc-js) would then show "%3A" to people.
 /// </summary>
 internal static class GrpcStatusText
 {
-    /// <summary>Longest message in bytes; trailers have to fit into the peer's header list limit (often 8 KiB).</summary>
+    /// <summary>Longest message in bytes; trailers have to fit into the peer's header list limit (often 8
+    /// KiB).</summary>
     internal const int MessageBytesMax = 2048;
 
     private const string Hex = "0123456789ABCDEF";
@@ -53,7 +55,8 @@ internal static class GrpcStatusText
         var bytes = new List<byte>(wire.Length);
         for (int i = 0; i < wire.Length; i++)
         {
-            if (wire[i] == '%' && i + 2 < wire.Length && char.IsAsciiHexDigit(wire[i + 1]) && char.IsAsciiHexDigit(wire[i + 2]))
+            if (wire[i] == '%' && i + 2 < wire.Length && char.IsAsciiHexDigit(wire[i + 1])
+                && char.IsAsciiHexDigit(wire[i + 2]))
             {
                 bytes.Add(Convert.FromHexString(wire.AsSpan(i + 1, 2))[0]);
                 i += 2;

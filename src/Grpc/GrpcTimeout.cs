@@ -15,7 +15,8 @@ internal static class GrpcTimeout
     {
         timeout = default;
         if (text.Length is < 2 or > 9 ||
-            !long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out long value))
+            !long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture,
+                out long value))
         {
             return false;
         }

@@ -13,7 +13,8 @@ using PixSearch.Grpc.Rpc;
 
 namespace PixSearch.Grpc.Tests;
 
-/// <summary>A real Kestrel server on a free port of the loopback address, with the Echo, health and reflection services.</summary>
+/// <summary>A real Kestrel server on a free port of the loopback address, with the Echo, health and reflection
+/// services.</summary>
 public sealed class EchoServer : IAsyncLifetime
 {
     private int _hanging;
@@ -56,7 +57,8 @@ public sealed class EchoServer : IAsyncLifetime
         };
         _app.MapGrpc(options, [echo, health, .. ReflectionServices.Build(echo, health)]);
         await _app.StartAsync();
-        Address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        Address = new Uri(_app.Services.GetRequiredService<IServer>()
+            .Features.Get<IServerAddressesFeature>()!.Addresses.First());
     }
 
     public async Task DisposeAsync()
@@ -81,7 +83,8 @@ public sealed class EchoServer : IAsyncLifetime
 
     private static async Task<EchoReply> UnaryAsync(EchoRequest request, GrpcServerContext call)
     {
-        foreach (GrpcMetadata.Entry entry in call.RequestHeaders.Where(static one => one.Key.StartsWith("echo-", StringComparison.Ordinal)))
+        foreach (GrpcMetadata.Entry entry in call.RequestHeaders.Where(static one =>
+            one.Key.StartsWith("echo-", StringComparison.Ordinal)))
         {
             if (entry.Key.EndsWith("-bin", StringComparison.Ordinal))
             {

@@ -64,7 +64,8 @@ public sealed class GrpcAbuseTests(EchoServer server) : IDisposable
         }
 
         Assert.InRange(packed.Length, 1, server.Limits.ReceiveBytesMax);
-        await AssertAnswerAsync(GrpcStatusCode.ResourceExhausted, Frame(1, packed.ToArray()), ("grpc-encoding", "gzip"));
+        await AssertAnswerAsync(GrpcStatusCode.ResourceExhausted, Frame(1, packed.ToArray()),
+            ("grpc-encoding", "gzip"));
     }
 
     [Fact]
@@ -74,7 +75,8 @@ public sealed class GrpcAbuseTests(EchoServer server) : IDisposable
     [Fact]
     public async Task Request_UnknownEncoding_IsUnimplementedAndNamesOurs()
     {
-        HttpResponseMessage response = await AssertAnswerAsync(GrpcStatusCode.Unimplemented, Frame(0, []), ("grpc-encoding", "br"));
+        HttpResponseMessage response = await AssertAnswerAsync(
+            GrpcStatusCode.Unimplemented, Frame(0, []), ("grpc-encoding", "br"));
         Assert.Equal("identity,gzip", response.Headers.GetValues("grpc-accept-encoding").Single());
     }
 
@@ -163,9 +165,11 @@ public sealed class GrpcAbuseTests(EchoServer server) : IDisposable
     }
 
     private static byte[] Frame(byte flag, byte[] body) =>
-        [flag, (byte)(body.Length >> 24), (byte)(body.Length >> 16), (byte)(body.Length >> 8), (byte)body.Length, .. body];
+        [flag, (byte)(body.Length >> 24), (byte)(body.Length >> 16), (byte)(body.Length >> 8), (byte)body.Length,
+            .. body];
 
-    private async Task<HttpResponseMessage> PostAsync(byte[] body, string type, params (string Name, string Value)[] headers)
+    private async Task<HttpResponseMessage> PostAsync(
+        byte[] body, string type, params (string Name, string Value)[] headers)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/pixsearch.test.Echo/Unary")
         {
@@ -186,7 +190,8 @@ public sealed class GrpcAbuseTests(EchoServer server) : IDisposable
     {
         HttpResponseMessage response = await PostAsync(body, "application/grpc", headers);
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-        HttpResponseHeaders place = response.Headers.Contains("grpc-status") ? response.Headers : response.TrailingHeaders;
+        HttpResponseHeaders place = response.Headers.Contains("grpc-status") ? response.Headers
+            : response.TrailingHeaders;
         Assert.Equal($"{(int)expected}", place.GetValues("grpc-status").Single());
         return response;
     }

@@ -3,7 +3,8 @@ using PixSearch.Grpc.Rpc;
 
 namespace PixSearch.Grpc.Tests;
 
-/// <summary>Our client against our server over real sockets: all kinds of calls, statuses, metadata, deadlines, cancellation.</summary>
+/// <summary>Our client against our server over real sockets: all kinds of calls, statuses, metadata, deadlines,
+/// cancellation.</summary>
 [Collection(EchoCollection.Name)]
 public sealed class GrpcCallTests(EchoServer server) : IDisposable
 {
@@ -26,7 +27,8 @@ public sealed class GrpcCallTests(EchoServer server) : IDisposable
     public async Task Unary_LargeMessage_ComesBackWithAndWithoutGzip(bool gzip)
     {
         ByteString blob = ByteString.CopyFrom([.. Enumerable.Range(0, 200_000).Select(static i => (byte)(i * 7 / 3))]);
-        EchoReply reply = await UnaryAsync("Unary", new EchoRequest { Blob = blob }, new GrpcCallOptions { Gzip = gzip });
+        EchoReply reply = await UnaryAsync("Unary", new EchoRequest { Blob = blob },
+            new GrpcCallOptions { Gzip = gzip });
         Assert.Equal(blob, reply.Blob);
     }
 
@@ -79,8 +81,10 @@ public sealed class GrpcCallTests(EchoServer server) : IDisposable
     public async Task Metadata_TextAndBytes_TravelBothWays(string text)
     {
         byte[] bytes = [0, 255, 10, 13];
-        var options = new GrpcCallOptions { Headers = new GrpcMetadata { { "echo-a", "one two" }, { "echo-b-bin", bytes } } };
-        await using GrpcCall<EchoRequest, EchoReply> call = _channel.Open<EchoRequest, EchoReply>(Echo + "Unary", options);
+        var options = new GrpcCallOptions { Headers =
+            new GrpcMetadata { { "echo-a", "one two" }, { "echo-b-bin", bytes } } };
+        await using GrpcCall<EchoRequest, EchoReply> call = _channel.Open<EchoRequest,
+            EchoReply>(Echo + "Unary", options);
         await call.SendAsync(new EchoRequest { Text = text });
         call.CompleteSending();
         Assert.Single(await ReadAllAsync(call));
@@ -149,7 +153,8 @@ public sealed class GrpcCallTests(EchoServer server) : IDisposable
     public async Task Deadline_HandlerThatHangs_EndsOnBothSides()
     {
         var options = new GrpcCallOptions { Timeout = TimeSpan.FromMilliseconds(150) };
-        await using GrpcCall<EchoRequest, EchoReply> call = _channel.Open<EchoRequest, EchoReply>(Echo + "Hang", options);
+        await using GrpcCall<EchoRequest, EchoReply> call = _channel.Open<EchoRequest,
+            EchoReply>(Echo + "Hang", options);
         await call.SendAsync(new EchoRequest());
         call.CompleteSending();
         GrpcException error = await Assert.ThrowsAsync<GrpcException>(() => ReadAllAsync(call));

@@ -1,6 +1,7 @@
 namespace PixSearch.Grpc.Tests;
 
-/// <summary>The small forms of the protocol: messages, timeouts, metadata. Literal values of the specification.</summary>
+/// <summary>The small forms of the protocol: messages, timeouts, metadata. Literal values of the
+/// specification.</summary>
 public sealed class GrpcFormTests
 {
     [Theory]

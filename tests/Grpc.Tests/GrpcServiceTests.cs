@@ -52,20 +52,23 @@ public sealed class GrpcServiceTests(EchoServer server) : IDisposable
             }
         }
 
-        Assert.Equal([HealthCheckResponse.Types.ServingStatus.ServiceUnknown, HealthCheckResponse.Types.ServingStatus.Serving,
+        Assert.Equal([HealthCheckResponse.Types.ServingStatus.ServiceUnknown,
+            HealthCheckResponse.Types.ServingStatus.Serving,
             HealthCheckResponse.Types.ServingStatus.NotServing], seen);
     }
 
     [Fact]
     public async Task Reflection_V1_ListsServicesAndGivesFilesWithTheirImports()
     {
-        List<V1.ServerReflectionResponse> answers = await ReflectAsync<V1.ServerReflectionRequest, V1.ServerReflectionResponse>("v1",
+        List<V1.ServerReflectionResponse> answers = await ReflectAsync<V1.ServerReflectionRequest,
+            V1.ServerReflectionResponse>("v1",
             new V1.ServerReflectionRequest { ListServices = "*" },
             new V1.ServerReflectionRequest { FileContainingSymbol = "pixsearch.test.Echo.Unary" },
             new V1.ServerReflectionRequest { FileByFilename = "echo.proto" },
             new V1.ServerReflectionRequest { FileContainingSymbol = "no.such.Thing" },
             new V1.ServerReflectionRequest { AllExtensionNumbersOfType = "pixsearch.test.EchoRequest" });
-        Assert.Equal(["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+        Assert.Equal(["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+            "grpc.reflection.v1alpha.ServerReflection",
             "pixsearch.test.Echo"], answers[0].ListServicesResponse.Service.Select(static one => one.Name));
         foreach (V1.ServerReflectionResponse files in answers.Skip(1).Take(2))
         {
@@ -93,9 +96,11 @@ public sealed class GrpcServiceTests(EchoServer server) : IDisposable
         ServiceDescriptor service = HealthReflection.Descriptor.Services[0];
         Assert.Throws<InvalidOperationException>(() => new GrpcServiceBuilder(service).Build());
         Assert.Throws<InvalidOperationException>(() =>
-            new GrpcServiceBuilder(service).Unary<EchoRequest, EchoReply>("Check", static (_, _) => Task.FromResult(new EchoReply())));
+            new GrpcServiceBuilder(service).Unary<EchoRequest,
+                EchoReply>("Check", static (_, _) => Task.FromResult(new EchoReply())));
         Assert.Throws<InvalidOperationException>(() => new GrpcServiceBuilder(service)
-            .Unary<HealthCheckRequest, HealthCheckResponse>("Watch", static (_, _) => Task.FromResult(new HealthCheckResponse())));
+            .Unary<HealthCheckRequest, HealthCheckResponse>("Watch", static (_, _) =>
+                Task.FromResult(new HealthCheckResponse())));
     }
 
     private async Task<List<TResponse>> ReflectAsync<TRequest, TResponse>(string version, params TRequest[] requests)

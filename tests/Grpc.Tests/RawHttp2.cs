@@ -3,7 +3,8 @@ using System.Text;
 
 namespace PixSearch.Grpc.Tests;
 
-/// <summary>An HTTP/2 connection that sends whatever frames a test wants (RFC 9113), and reads nothing unless asked.</summary>
+/// <summary>An HTTP/2 connection that sends whatever frames a test wants (RFC 9113), and reads nothing unless
+/// asked.</summary>
 internal sealed class RawHttp2 : IAsyncDisposable
 {
     private readonly TcpClient _tcp;

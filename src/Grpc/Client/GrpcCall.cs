@@ -7,8 +7,8 @@ using Google.Protobuf;
 namespace PixSearch.Grpc;
 
 /// <summary>
-/// One open call of the client. Sending and reading are independent; each is used by one caller at a time. Disposing cancels what is
-/// not over.
+/// One open call of the client. Sending and reading are independent; each is used by one caller at a time. Disposing
+/// cancels what is not over.
 /// </summary>
 public sealed class GrpcCall<TRequest, TResponse> : IAsyncDisposable
     where TRequest : class, IMessage<TRequest>
@@ -55,7 +55,8 @@ public sealed class GrpcCall<TRequest, TResponse> : IAsyncDisposable
         }
         catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException)
         {
-            // The server may have ended the call before it read everything: its status is what the caller wants to know.
+            // The server may have ended the call before it read everything: its status is what the caller wants to
+            // know.
             if (!_stop.IsCancellationRequested && _response.IsCompletedSuccessfully)
             {
                 return;
@@ -152,7 +153,8 @@ public sealed class GrpcCall<TRequest, TResponse> : IAsyncDisposable
     private void Finish(HttpResponseHeaders trailers)
     {
         ResponseTrailers.AddAll(trailers);
-        if (!int.TryParse(First(trailers, "grpc-status"), NumberStyles.None, CultureInfo.InvariantCulture, out int code))
+        if (!int.TryParse(First(trailers, "grpc-status"), NumberStyles.None, CultureInfo.InvariantCulture,
+            out int code))
         {
             throw new GrpcException(GrpcStatusCode.Internal, "The answer ended without a grpc-status.");
         }
@@ -170,7 +172,8 @@ public sealed class GrpcCall<TRequest, TResponse> : IAsyncDisposable
             status = Rpc.Status.Parser.ParseFrom(bytes);
         }
 
-        throw new GrpcException(known, message) { Details = status is null ? [] : [.. status.Details], Trailers = ResponseTrailers };
+        throw new GrpcException(known, message) { Details = status is null ? [] : [.. status.Details],
+            Trailers = ResponseTrailers };
     }
 
     private GrpcException Translate(Exception error)

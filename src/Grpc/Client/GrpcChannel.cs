@@ -5,7 +5,8 @@ using Google.Protobuf;
 namespace PixSearch.Grpc;
 
 /// <summary>
-/// A small gRPC client over <see cref="HttpClient"/> and HTTP/2, for our own tools and tests. Thread-safe; one per server.
+/// A small gRPC client over <see cref="HttpClient"/> and HTTP/2, for our own tools and tests. Thread-safe; one per
+/// server.
 /// </summary>
 public sealed class GrpcChannel : IDisposable
 {

@@ -11,10 +11,11 @@ namespace PixSearch.Grpc;
 public static class GrpcEndpoints
 {
     /// <summary>
-    /// Maps every method of the services to <c>POST /package.Service/Method</c>, and answers any other request with a gRPC content type
-    /// with UNIMPLEMENTED.
+    /// Maps every method of the services to <c>POST /package.Service/Method</c>, and answers any other request with a
+    /// gRPC content type with UNIMPLEMENTED.
     /// </summary>
-    public static void MapGrpc(this IEndpointRouteBuilder routes, GrpcServerOptions options, params GrpcService[] services)
+    public static void MapGrpc(this IEndpointRouteBuilder routes, GrpcServerOptions options,
+        params GrpcService[] services)
     {
         ILogger logger = routes.ServiceProvider.GetRequiredService<ILoggerFactory>().CreateLogger("PixSearch.Grpc");
         var server = new GrpcServer(options, logger);

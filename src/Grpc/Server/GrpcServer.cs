@@ -10,7 +10,8 @@ using Microsoft.Extensions.Logging;
 namespace PixSearch.Grpc;
 
 /// <summary>
-/// Runs calls: checks the request, keeps the deadline, and ends every call with exactly one status (grpc/doc/PROTOCOL-HTTP2.md).
+/// Runs calls: checks the request, keeps the deadline, and ends every call with exactly one status
+/// (grpc/doc/PROTOCOL-HTTP2.md).
 /// </summary>
 internal sealed class GrpcServer(GrpcServerOptions options, ILogger logger)
 {
@@ -18,9 +19,11 @@ internal sealed class GrpcServer(GrpcServerOptions options, ILogger logger)
 
     private static readonly Meter s_meter = new(GrpcTelemetry.MeterName);
     private static readonly Counter<long> s_started = s_meter.CreateCounter<long>("grpc.server.call.started", "{call}");
-    private static readonly Histogram<double> s_duration = s_meter.CreateHistogram<double>("grpc.server.call.duration", "s");
+    private static readonly Histogram<double> s_duration =
+        s_meter.CreateHistogram<double>("grpc.server.call.duration", "s");
 
-    /// <summary>True for <c>application/grpc</c> and <c>application/grpc+proto</c>, with or without parameters.</summary>
+    /// <summary>True for <c>application/grpc</c> and <c>application/grpc+proto</c>, with or without
+    /// parameters.</summary>
     internal static bool IsGrpc(string? contentType)
     {
         if (contentType is null || !contentType.StartsWith(ContentType, StringComparison.OrdinalIgnoreCase))
@@ -58,7 +61,8 @@ internal sealed class GrpcServer(GrpcServerOptions options, ILogger logger)
         }
 
         string path = http.Request.Path.Value ?? "";
-        End(http, GrpcStatusCode.Unimplemented, $"There is no method {path[..Math.Min(path.Length, 200)]}.", null, null);
+        End(http, GrpcStatusCode.Unimplemented, $"There is no method {path[..Math.Min(path.Length, 200)]}.", null,
+            null);
     }
 
     private async Task<GrpcStatusCode> RunCallAsync(HttpContext http, GrpcMethod method)
@@ -73,7 +77,8 @@ internal sealed class GrpcServer(GrpcServerOptions options, ILogger logger)
             {
                 if (!GrpcTimeout.TryParse(text, out TimeSpan timeout))
                 {
-                    throw new GrpcException(GrpcStatusCode.InvalidArgument, "grpc-timeout is not 1-8 digits and a unit HMSmun.");
+                    throw new GrpcException(GrpcStatusCode.InvalidArgument,
+                        "grpc-timeout is not 1-8 digits and a unit HMSmun.");
                 }
 
                 deadlineTime = options.Time.GetUtcNow() + timeout;
@@ -97,7 +102,8 @@ internal sealed class GrpcServer(GrpcServerOptions options, ILogger logger)
             }
 
             GrpcException answer = deadline.IsCancellationRequested && error is OperationCanceledException
-                ? new GrpcException(GrpcStatusCode.DeadlineExceeded, "The deadline passed before the call was complete.")
+                ? new GrpcException(GrpcStatusCode.DeadlineExceeded,
+                    "The deadline passed before the call was complete.")
                 : Classify(error, method);
             End(http, answer.Code, answer.Message, context, answer);
             return answer.Code;
@@ -145,8 +151,9 @@ internal sealed class GrpcServer(GrpcServerOptions options, ILogger logger)
     }
 
     /// <summary>
-    /// Kestrel's minimum request rate stays on where one message is awaited, against slow senders; a client stream may be idle between
-    /// messages, so there it is off and the call's deadline bounds it. Sizes are bounded per message, not per stream.
+    /// Kestrel's minimum request rate stays on where one message is awaited, against slow senders; a client stream may
+    /// be idle between messages, so there it is off and the call's deadline bounds it. Sizes are bounded per message,
+    /// not per stream.
     /// </summary>
     private void ApplyTransportLimits(HttpContext http, GrpcMethod method)
     {
@@ -158,13 +165,16 @@ internal sealed class GrpcServer(GrpcServerOptions options, ILogger logger)
 
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
         {
-            // One byte more than a frame of the largest message, so that our own check answers, with its clearer message.
+            // One byte more than a frame of the largest message, so that our own check answers, with its clearer
+            // message.
             size.MaxRequestBodySize = streams ? null : options.Limits.ReceiveBytesMax + 64L * 1024;
         }
     }
 
-    /// <summary>Writes the status: into the headers when nothing was sent yet ("Trailers-Only"), else into the trailers.</summary>
-    private static void End(HttpContext http, GrpcStatusCode code, string message, GrpcServerContext? context, GrpcException? error)
+    /// <summary>Writes the status: into the headers when nothing was sent yet ("Trailers-Only"), else into the
+    /// trailers.</summary>
+    private static void End(HttpContext http, GrpcStatusCode code, string message, GrpcServerContext? context,
+        GrpcException? error)
     {
         bool trailersOnly = !http.Response.HasStarted;
         IHeaderDictionary? destination = trailersOnly

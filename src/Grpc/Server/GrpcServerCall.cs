@@ -20,7 +20,8 @@ internal sealed class GrpcServerCall
         _reader = http.Request.BodyReader;
         _writer = http.Response.BodyWriter;
         _limits = limits;
-        _requestEncoding = http.Request.Headers["grpc-encoding"].ToString() is { Length: > 0 } name ? name : GrpcFrames.Identity;
+        _requestEncoding = http.Request.Headers["grpc-encoding"].ToString() is { Length: > 0 } name ? name
+            : GrpcFrames.Identity;
         _peerTakesGzip = http.Request.Headers["grpc-accept-encoding"].ToString().Split(',')
             .Any(static part => part.Trim() == GrpcFrames.Gzip);
         Context = context;
@@ -49,7 +50,8 @@ internal sealed class GrpcServerCall
         where T : class, IMessage<T> =>
         GrpcFrames.ReadAsync(_reader, parser, _requestEncoding, _limits, Context.Cancellation);
 
-    /// <summary>Sends a message and waits until the peer's flow control has room: a slow reader slows its handler down.</summary>
+    /// <summary>Sends a message and waits until the peer's flow control has room: a slow reader slows its handler
+    /// down.</summary>
     internal async Task WriteAsync<T>(T message)
         where T : class, IMessage<T>
     {

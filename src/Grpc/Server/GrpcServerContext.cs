@@ -8,7 +8,8 @@ public sealed class GrpcServerContext
 {
     private readonly HttpContext _http;
 
-    internal GrpcServerContext(HttpContext http, GrpcMethod method, DateTimeOffset? deadline, CancellationToken cancellation)
+    internal GrpcServerContext(HttpContext http, GrpcMethod method, DateTimeOffset? deadline,
+        CancellationToken cancellation)
     {
         (_http, Method, Deadline, Cancellation) = (http, method.FullName, deadline, cancellation);
         foreach (var header in http.Request.Headers)

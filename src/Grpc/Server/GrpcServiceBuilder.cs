@@ -4,7 +4,8 @@ using Google.Protobuf.Reflection;
 namespace PixSearch.Grpc;
 
 /// <summary>
-/// Binds handlers to the methods of a service descriptor. Names, kinds and message types are checked against the <c>.proto</c> when the
+/// Binds handlers to the methods of a service descriptor. Names, kinds and message types are checked against the
+/// <c>.proto</c> when the
 /// server starts; <see cref="Build"/> refuses a service with an unbound method.
 /// </summary>
 public sealed class GrpcServiceBuilder(ServiceDescriptor service)

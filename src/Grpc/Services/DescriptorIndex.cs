@@ -27,9 +27,11 @@ internal sealed class DescriptorIndex
 
     internal IReadOnlyList<ByteString>? FindSymbol(string symbol) => Closure(_symbols.GetValueOrDefault(symbol));
 
-    /// <summary>True when it is a message of ours. None of our files declares extensions, so each has zero of them.</summary>
+    /// <summary>True when it is a message of ours. None of our files declares extensions, so each has zero of
+    /// them.</summary>
     internal bool HasMessage(string name) =>
-        _symbols.TryGetValue(name, out FileDescriptor? file) && file.FindTypeByName<MessageDescriptor>(Local(file, name)) is not null;
+        _symbols.TryGetValue(name, out FileDescriptor? file)
+            && file.FindTypeByName<MessageDescriptor>(Local(file, name)) is not null;
 
     private static string Local(FileDescriptor file, string name) =>
         file.Package.Length > 0 && name.StartsWith(file.Package + ".", StringComparison.Ordinal)

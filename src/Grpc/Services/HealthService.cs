@@ -5,7 +5,8 @@ using ServingStatus = PixSearch.Grpc.Health.V1.HealthCheckResponse.Types.Serving
 namespace PixSearch.Grpc;
 
 /// <summary>
-/// The standard health service (grpc/doc/health-checking.md). The empty name is the server as a whole; each service has its own entry.
+/// The standard health service (grpc/doc/health-checking.md). The empty name is the server as a whole; each service has
+/// its own entry.
 /// </summary>
 public sealed class HealthService
 {
@@ -40,7 +41,8 @@ public sealed class HealthService
     /// <summary>The service to map.</summary>
     public GrpcService Build() => new GrpcServiceBuilder(HealthReflection.Descriptor.Services[0])
         .Unary<HealthCheckRequest, HealthCheckResponse>("Check", CheckAsync)
-        .ServerStream<HealthCheckRequest, HealthCheckResponse>("Watch", (request, call) => WatchAsync(request, call.Cancellation))
+        .ServerStream<HealthCheckRequest, HealthCheckResponse>("Watch", (request, call) =>
+            WatchAsync(request, call.Cancellation))
         .Build();
 
     private Task<HealthCheckResponse> CheckAsync(HealthCheckRequest request, GrpcServerContext call)
@@ -53,7 +55,8 @@ public sealed class HealthService
         }
     }
 
-    /// <summary>Sends the status now and after each change of it; a watcher that reads slowly sees the newest only.</summary>
+    /// <summary>Sends the status now and after each change of it; a watcher that reads slowly sees the newest
+    /// only.</summary>
     private async IAsyncEnumerable<HealthCheckResponse> WatchAsync(HealthCheckRequest request,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
