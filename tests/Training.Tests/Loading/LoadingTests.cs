@@ -1,0 +1,134 @@
+using PixSearch.Abstractions;
+using PixSearch.Imaging;
+using PixSearch.Imaging.Masks;
+using PixSearch.Models.Families;
+using PixSearch.Models.Preprocessing;
+using PixSearch.Training.Loading;
+using PixSearch.Training.Running;
+
+namespace PixSearch.Training.Tests.Loading;
+
+/// <summary>From files to batches: tokens, labels, cuts, pictures, order of samples.</summary>
+public sealed class LoadingTests
+{
+    [Fact]
+    public void Prepare_RegionSample_MarksWhatTheLossesNeed()
+    {
+        using var world = new TinyWorld();
+        var tokenizer = new SampleTokenizer(world.Tokenizer);
+        SampleSet set = SampleSet.Load([world.Folder], "train", tokenizer, 256);
+        PreparedSample sample = set.Groups[2][1];
+        int[] slots = PixSearchPrompt.Build(world.Tokenizer, "Which one?", 1);
+        Assert.Equal(slots[..Array.IndexOf(slots, ~0)], tokenizer.Prefix);
+        int promptLength = slots.Length - tokenizer.Prefix.Length - 1;
+        Assert.Equal(slots[^promptLength..], sample.Tokens[..promptLength]);
+        Assert.Equal(
+            " The square<search><region></search><information>blue: fact 2</information> is blue.",
+            world.Tokenizer.Decode(sample.Tokens.AsSpan(promptLength, sample.Tokens.Length - promptLength - 1)));
+
+        // No loss on the prompt and from <information> to </information>; loss on all else and on the end token.
+        int open = Array.IndexOf(sample.Tokens, world.Tokenizer.IdOf("<information>"));
+        int close = Array.IndexOf(sample.Tokens, world.Tokenizer.IdOf("</information>"));
+        for (int t = 0; t < sample.Tokens.Length; t++)
+        {
+            Assert.Equal(t >= promptLength && (t < open || t > close), sample.Learned[t]);
+        }
+
+        Assert.Equal(2, sample.Tokens[^1]);
+        Assert.Equal(close + 1, sample.AnswerStart);
+        PreparedSpan span = Assert.Single(sample.Spans);
+        Assert.Equal("The square", world.Tokenizer.Decode(sample.Tokens.AsSpan(span.Start, span.End - span.Start)).Trim());
+        Assert.Equal(1, sample.Labels[span.Start]);
+        Assert.All(sample.Labels[(span.Start + 1)..span.End], label => Assert.Equal(2, label));
+        Assert.Equal(span.End - span.Start, sample.Labels.Count(label => label != 0));
+
+        // Decoding runs the tagger right behind </search>, which is where <information> will stand.
+        Assert.Equal([open], sample.Cuts);
+    }
+
+    [Fact]
+    public void StoredPicture_PreparedForSam_GivesTheSameNumbers()
+    {
+        var random = new SeededRandom(5);
+        byte[] pixels = new byte[3 * 40 * 23];
+        foreach (ref byte pixel in pixels.AsSpan())
+        {
+            pixel = (byte)random.NextInt(256);
+        }
+
+        PreparedPicture prepared = PicturePreprocessor.SamPadded(new RgbImage(40, 23, pixels), 32);
+        var stored = StoredPicture.From(prepared, PixelNormalization.Sam);
+        float[] numbers = new float[stored.Count];
+        stored.Write(PixelNormalization.Sam, numbers);
+        Assert.Equal(prepared.Numbers.ToArray(), numbers);
+    }
+
+    [Fact]
+    public void Coverage_WideMask_LiesAtTheTopOfItsSquare()
+    {
+        // 8 x 4 pixels, the left half set: on a 4 x 4 grid each cell covers 2 x 2, the lower half is padding.
+        var mask = new BinaryMask(8, 4);
+        for (int y = 0; y < 4; y++)
+        {
+            mask.Bits.Slice(y * 8, 3).Fill(1);
+        }
+
+        byte[] coverage = PictureStore.Coverage(mask, 4);
+        Assert.Equal([255, 128, 0, 0, 255, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], coverage.Select(value => (int)value));
+    }
+
+    [Fact]
+    public void Sampler_OneEpoch_ShowsEveryPictureOnce()
+    {
+        using var world = new TinyWorld();
+        SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256);
+        var sampler = new BatchSampler(set, 1, 2);
+        var seen = Enumerable.Range(0, 2).SelectMany(i => sampler.Next(i, 0.5, 1).Groups).Select(group => group[0].Picture);
+        Assert.Equal(4, seen.Distinct().Count());
+    }
+
+    [Fact]
+    public void Sampler_BatchByNumber_DoesNotDependOnWhatCameBefore()
+    {
+        using var world = new TinyWorld();
+        SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256);
+        var first = new BatchSampler(set, 1, 3);
+        _ = first.Next(0, 0.5, 1);
+        _ = first.Next(1, 0.5, 1);
+        string[] Ids(BatchSampler sampler) => [.. sampler.Next(5, 0.5, 1).Groups.SelectMany(g => g).Select(s => s.Id)];
+        Assert.Equal(Ids(first), Ids(new BatchSampler(set, 1, 3)));
+    }
+
+    [Theory]
+    [InlineData(1.0, 1)]
+    [InlineData(0.0, 2)]
+    public void Sampler_OnlyOneKind_GivesOnlyThat(double segmentShare, int stage)
+    {
+        using var world = new TinyWorld();
+        SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256);
+        var groups = new BatchSampler(set, 1, 4).Next(3, segmentShare, 5).Groups;
+        Assert.All(groups.SelectMany(group => group), sample => Assert.Equal(stage, sample.Stage));
+    }
+
+    [Fact]
+    public void Load_TooLongSamples_AreLeftOutAndCounted()
+    {
+        using var world = new TinyWorld();
+        var tokenizer = new SampleTokenizer(world.Tokenizer);
+        SampleSet all = SampleSet.Load([world.Folder], "train", tokenizer, 256);
+        int longest = all.Groups.SelectMany(group => group).Max(sample => sample.Tokens.Length);
+        SampleSet fewer = SampleSet.Load([world.Folder], "train", tokenizer, longest - 1);
+        Assert.True(fewer.SkippedCount > 0);
+        Assert.Equal(all.Count, fewer.Count + fewer.SkippedCount);
+        Assert.Throws<PixException>(() => SampleSet.Load([world.Folder], "train", tokenizer, 1));
+    }
+
+    [Fact]
+    public void Prefetcher_BuilderThrows_TakerSeesIt()
+    {
+        using var items = new Prefetcher<long>(3, 2, i => i < 5 ? i : throw new PixException(PixErrorKind.NotFound, "gone"));
+        Assert.Equal(3, items.Take());
+        Assert.Equal(4, items.Take());
+        Assert.Equal("gone", Assert.Throws<PixException>(() => items.Take()).Message);
+    }
+}
