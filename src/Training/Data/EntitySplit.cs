@@ -1,0 +1,84 @@
+using System.Text;
+
+namespace PixSearch.Training.Data;
+
+/// <summary>
+/// Which entities are held out for the test split. The choice depends on the ids only, not on the seed, so that models and sample
+/// pictures of different builds agree about what has never been seen.
+/// </summary>
+public sealed class EntitySplit
+{
+    /// <summary>Share of the shown entities that is held out.</summary>
+    public const double TestShare = 0.2;
+
+    private readonly HashSet<string> _test;
+    private readonly NameMatcher _testNames;
+
+    /// <summary>Splits the entities of a source set.</summary>
+    public EntitySplit(SourceSet sources)
+    {
+        List<EntitySource> shown = sources.Entities.Where(entity => entity.Cutout is not null).ToList();
+        HashSet<string> mentioned = FindMentioned(sources);
+        int count = (int)Math.Round(shown.Count * TestShare);
+        Test = shown.Where(entity => !mentioned.Contains(entity.Id)).OrderBy(entity => Hash(entity.Id)).Take(count)
+            .OrderBy(entity => entity.Id, StringComparer.Ordinal).ToList();
+        _test = Test.Select(entity => entity.Id).ToHashSet(StringComparer.Ordinal);
+        Train = shown.Where(entity => !_test.Contains(entity.Id)).ToList();
+        _testNames = new NameMatcher(Test.Select(entity => entity.Name));
+    }
+
+    /// <summary>Entities of training and validation.</summary>
+    public IReadOnlyList<EntitySource> Train { get; }
+
+    /// <summary>Entities of the test split, in order of id.</summary>
+    public IReadOnlyList<EntitySource> Test { get; }
+
+    /// <summary>Whether an entity is held out.</summary>
+    public bool IsTest(string entityId) => _test.Contains(entityId);
+
+    /// <summary>Whether a text names a held-out entity, as whole words, whatever the case.</summary>
+    public bool NamesTestEntity(string text) => _testNames.IsIn(text);
+
+    // An entity whose name stands in another's document (Guinea in Papua New Guinea, the Australian dollar) cannot be held
+    // out: training would read of it.
+    private static HashSet<string> FindMentioned(SourceSet sources)
+    {
+        var owners = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (EntitySource entity in sources.Entities)
+        {
+            owners[NameMatcher.Normalize(entity.Name)] = entity.Id;
+        }
+
+        var names = new NameMatcher(sources.Entities.Select(entity => entity.Name));
+        var mentioned = new HashSet<string>(StringComparer.Ordinal);
+        IEnumerable<(string Id, string Text)> texts = sources.Entities
+            .Select(entity => (entity.Id, entity.Name + ". " + string.Join("; ", entity.Facts.Select(fact => fact.Card))))
+            .Concat(sources.Documents.Select(document =>
+                (document.Id, document.Title + ". " + string.Join("; ", document.Facts.Select(fact => fact.Card)))))
+            .Concat(sources.Objects.Select(thing => (thing.Id, thing.Label)));
+        foreach ((string id, string text) in texts)
+        {
+            foreach (string name in names.FindAll(text))
+            {
+                if (owners[name] != id)
+                {
+                    mentioned.Add(owners[name]);
+                }
+            }
+        }
+
+        return mentioned;
+    }
+
+    // FNV-1a, 64 bits: stable over runtimes, unlike string.GetHashCode.
+    private static ulong Hash(string text)
+    {
+        ulong hash = 14695981039346656037;
+        foreach (byte value in Encoding.UTF8.GetBytes("pixsearch split " + text))
+        {
+            hash = (hash ^ value) * 1099511628211;
+        }
+
+        return hash;
+    }
+}
