@@ -88,7 +88,8 @@ public sealed class PictureCodecTests
     public void Decode_ExifOrientation_IsApplied(int orientation, int width, int height, int redX, int redY)
     {
         byte[] png = PictureCodec.EncodePng(new RgbImage(2, 1, [255, 0, 0, 0, 0, 255]));
-        byte[] exif = [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0];
+        byte[] exif = [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0,
+            (byte)orientation, 0, 0, 0, 0, 0, 0];
         byte[] file = InsertChunk(png, "eXIf"u8, exif);
 
         RgbImage result = PictureCodec.Decode(file);

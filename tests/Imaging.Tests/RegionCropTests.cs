@@ -3,7 +3,8 @@ using PixSearch.Imaging.Masks;
 
 namespace PixSearch.Imaging.Tests;
 
-/// <summary>Goal: a region query shows the entity and nothing else. Method: a 6x4 picture with numbered pixels.</summary>
+/// <summary>Goal: a region query shows the entity and nothing else. Method: a 6x4 picture with numbered
+/// pixels.</summary>
 public sealed class RegionCropTests
 {
     [Fact]

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace PixSearch.Imaging.Tests;
 
-/// <summary>Goal: the same bytes as Pillow 9.4 (Debian 12). The literals were printed by Pillow on the same patterns.</summary>
+/// <summary>Goal: the same bytes as Pillow 9.4 (Debian 12). The literals were printed by Pillow on the same
+/// patterns.</summary>
 public sealed class ResizerTests
 {
     [Theory]

@@ -8,6 +8,7 @@ internal static class DataCommand
     /// <summary>The command with its subcommands.</summary>
     public static Command Create() => new("data", "Make data sets and vocabularies.")
     {
+        DataBuildCommand.Create(),
         DataTokenizerCommand.Create(),
     };
 }

@@ -12,7 +12,7 @@ public sealed record OverlayMask(BinaryMask Mask, Rgb Colour, string Label);
 /// <summary>Draws masks over a picture: see-through fill, solid contour, label.</summary>
 public static class MaskOverlay
 {
-    private const int FillAlpha = 96;
+    private const int FillAlpha = 56;
 
     /// <summary>A copy of the picture with the masks drawn in, in order; labels last, so that no mask hides
     /// one.</summary>

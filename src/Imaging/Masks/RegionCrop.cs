@@ -13,19 +13,21 @@ public enum CropBackground
 }
 
 /// <summary>
-/// Cuts the region of a mask out of a picture: <c>crop(I, M)</c> of PixSearch §3.2, whose background rule the paper leaves open. Training
-/// of the index encoder, decoding and evaluation must cut alike, so all of them call this.
+/// Cuts the region of a mask out of a picture: <c>crop(I, M)</c> of PixSearch §3.2, whose background rule the paper
+/// leaves open. Training of the index encoder, decoding and evaluation must cut alike, so all of them call this.
 /// </summary>
 public static class RegionCrop
 {
-    /// <summary>CLIP's mean colour, which is also the colour that pads a crop to a square: the encoder reads it as "nothing".</summary>
+    /// <summary>CLIP's mean colour, which is also the colour that pads a crop to a square: the encoder reads it as
+    /// "nothing".</summary>
     public static Rgb FillColour => new(122, 116, 104);
 
     /// <summary>The tight box of the mask, cut out; the whole picture when the mask is empty.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="mask">Of the picture's size.</param>
     /// <param name="background">What becomes of the pixels outside the mask.</param>
-    /// <param name="padding">Border round the tight box, as a share of its longer side, 0..1; cut at the picture's edge.</param>
+    /// <param name="padding">Border round the tight box, as a share of its longer side, 0..1; cut at the picture's
+    /// edge.</param>
     public static RgbImage Cut(RgbImage image, BinaryMask mask, CropBackground background = CropBackground.Fill, float padding = 0)
     {
         if (mask.Width != image.Width || mask.Height != image.Height)

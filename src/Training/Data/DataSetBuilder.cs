@@ -21,8 +21,8 @@ public sealed record DataSetSize(ulong Seed, int TrainScenes, int ValScenes, int
 public sealed record DataSetCounts(IReadOnlyDictionary<string, int> Samples, int Documents);
 
 /// <summary>
-/// Builds a data set on disk: scenes, samples of three splits, knowledge base, contact sheet, <c>dataset.json</c>. Scenes are drawn
-/// on all processors; the files do not depend on how many there are.
+/// Builds a data set on disk: scenes, samples of three splits, knowledge base, contact sheet, <c>dataset.json</c>.
+/// Scenes are drawn on all processors; the files do not depend on how many there are.
 /// </summary>
 public static class DataSetBuilder
 {

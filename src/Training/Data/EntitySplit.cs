@@ -3,12 +3,12 @@ using System.Text;
 namespace PixSearch.Training.Data;
 
 /// <summary>
-/// Which entities are held out for the test split. The choice depends on the ids only, not on the seed, so that models and sample
-/// pictures of different builds agree about what has never been seen.
+/// Which entities are held out for the test split. The choice depends on the ids only, not on the seed, so that models
+/// and sample pictures of different builds agree about what has never been seen.
 /// </summary>
 public sealed class EntitySplit
 {
-    /// <summary>Share of the shown entities that is held out.</summary>
+    /// <summary>Share of the entities that is held out.</summary>
     public const double TestShare = 0.2;
 
     private readonly HashSet<string> _test;
@@ -19,7 +19,7 @@ public sealed class EntitySplit
     {
         List<EntitySource> shown = sources.Entities.Where(entity => entity.Cutout is not null).ToList();
         HashSet<string> mentioned = FindMentioned(sources);
-        int count = (int)Math.Round(shown.Count * TestShare);
+        int count = (int)Math.Round(sources.Entities.Count * TestShare);
         Test = shown.Where(entity => !mentioned.Contains(entity.Id)).OrderBy(entity => Hash(entity.Id)).Take(count)
             .OrderBy(entity => entity.Id, StringComparer.Ordinal).ToList();
         _test = Test.Select(entity => entity.Id).ToHashSet(StringComparer.Ordinal);
@@ -39,8 +39,8 @@ public sealed class EntitySplit
     /// <summary>Whether a text names a held-out entity, as whole words, whatever the case.</summary>
     public bool NamesTestEntity(string text) => _testNames.IsIn(text);
 
-    // An entity whose name stands in another's document (Guinea in Papua New Guinea, the Australian dollar) cannot be held
-    // out: training would read of it.
+    // An entity whose name stands in another's document (Guinea in Papua New Guinea, the Australian dollar) cannot be
+    // held out: training would read of it.
     private static HashSet<string> FindMentioned(SourceSet sources)
     {
         var owners = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -52,10 +52,10 @@ public sealed class EntitySplit
         var names = new NameMatcher(sources.Entities.Select(entity => entity.Name));
         var mentioned = new HashSet<string>(StringComparer.Ordinal);
         IEnumerable<(string Id, string Text)> texts = sources.Entities
-            .Select(entity => (entity.Id, entity.Name + ". " + string.Join("; ", entity.Facts.Select(fact => fact.Card))))
-            .Concat(sources.Documents.Select(document =>
-                (document.Id, document.Title + ". " + string.Join("; ", document.Facts.Select(fact => fact.Card)))))
-            .Concat(sources.Objects.Select(thing => (thing.Id, thing.Label)));
+            .Select(entity => (entity.Id, Text(entity.Name, entity.Facts)))
+            .Concat(sources.Documents.Select(document => (document.Id, Text(document.Title, document.Facts))))
+            .Concat(sources.Objects.Select(thing => (thing.Id, thing.Label)))
+            .Concat(sources.Entities.Select(entity => ("label", entity.Label)));
         foreach ((string id, string text) in texts)
         {
             foreach (string name in names.FindAll(text))
@@ -70,6 +70,9 @@ public sealed class EntitySplit
         return mentioned;
     }
 
+    private static string Text(string title, IReadOnlyList<Fact> facts) =>
+        $"{title}. {string.Join("; ", facts.Select(fact => fact.Card))}";
+
     // FNV-1a, 64 bits: stable over runtimes, unlike string.GetHashCode.
     private static ulong Hash(string text)
     {
@@ -79,6 +82,10 @@ public sealed class EntitySplit
             hash = (hash ^ value) * 1099511628211;
         }
 
-        return hash;
+        // FNV hardly mixes the last characters into the high bits; without this (Murmur3's finisher) the held-out
+        // countries would be neighbours in the alphabet.
+        hash = (hash ^ (hash >> 33)) * 0xFF51AFD7ED558CCD;
+        hash = (hash ^ (hash >> 33)) * 0xC4CEB9FE1A85EC53;
+        return hash ^ (hash >> 33);
     }
 }

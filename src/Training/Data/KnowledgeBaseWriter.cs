@@ -3,7 +3,8 @@ using PixSearch.Training.Data.Questions;
 
 namespace PixSearch.Training.Data;
 
-/// <summary>Writes the knowledge base: a document for every entity (with one clean picture) and for everything else.</summary>
+/// <summary>Writes the knowledge base: a document for every entity (with one clean picture) and for everything
+/// else.</summary>
 internal static class KnowledgeBaseWriter
 {
     private const int PictureSideMax = 256;

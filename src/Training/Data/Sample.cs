@@ -4,8 +4,8 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Training.Data;
 
-/// <summary>One line of <c>train.jsonl</c>, <c>val.jsonl</c> or <c>test.jsonl</c>: a picture, a question, its answer and the
-/// target trajectory.</summary>
+/// <summary>One line of <c>train.jsonl</c>, <c>val.jsonl</c> or <c>test.jsonl</c>: a picture, a question, its answer
+/// and the target trajectory.</summary>
 public sealed record Sample
 {
     /// <summary>Unique in the data set: split, scene and number.</summary>
@@ -95,7 +95,8 @@ public sealed record SampleMask(IReadOnlyList<int> Size, string Counts)
 /// <summary>Characters [Start, End) of the trajectory own the mask of an entity (index).</summary>
 public sealed record SampleSpan(int Start, int End, int Entity);
 
-/// <summary>One search: modality (<c>region</c>, <c>image</c>, <c>text</c>), the text query, the document that answers.</summary>
+/// <summary>One search: modality (<c>region</c>, <c>image</c>, <c>text</c>), the text query, the document that
+/// answers.</summary>
 public sealed record SampleSearch(string Modality, string Query, string Gold);
 
 /// <summary>One line of <c>kb/documents.jsonl</c>.</summary>

@@ -22,7 +22,8 @@ public enum ValueForm
 }
 
 /// <summary>
-/// A kind of fact with the texts about it. <c>{ref}</c> is the referring phrase, <c>{name}</c> the name, <c>{value}</c> the value.
+/// A kind of fact with the texts about it. <c>{ref}</c> is the referring phrase, <c>{name}</c> the name, <c>{value}</c>
+/// the value.
 /// </summary>
 /// <param name="Key">Unique name of the kind.</param>
 /// <param name="Card">How the card of a document says it: <c>capital {value}</c>.</param>
@@ -70,7 +71,8 @@ public sealed record EntitySource
     /// <summary>Generic word: flag, fish.</summary>
     public required string Label { get; init; }
 
-    /// <summary>The picture with its exact outline; null for an entity that has a document but is never shown.</summary>
+    /// <summary>The picture with its exact outline; null for an entity that has a document but is never
+    /// shown.</summary>
     public RgbaImage? Cutout { get; init; }
 
     /// <summary>Its card, in this order.</summary>

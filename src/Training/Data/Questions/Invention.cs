@@ -5,8 +5,9 @@ using PixSearch.Abstractions;
 namespace PixSearch.Training.Data.Questions;
 
 /// <summary>
-/// Invents names and values. A small model that reads 200 true cards a thousand times learns them by heart and then answers from
-/// memory; with invented ones only copying from the evidence can be right (entity substitution: Longpre et al., EMNLP 2021).
+/// Invents names and values. A small model that reads 200 true cards a thousand times learns them by heart and then
+/// answers from memory; with invented ones only copying from the evidence can be right (entity substitution: Longpre et
+/// al., EMNLP 2021).
 /// </summary>
 internal static class Invention
 {
@@ -27,7 +28,7 @@ internal static class Invention
     {
         ValueForm.Number => Number(like, random),
         ValueForm.Code => Code(like, random),
-        ValueForm.Latin => $"{Capital(Word(random, 2) + random.Pick(s_latinEnds))} {Word(random, 2)}{random.Pick(s_latinEnds)}",
+        ValueForm.Latin => $"{Capital(Latin(random))} {Latin(random)}",
         ValueForm.Word => random.NextBool(0.4) ? $"{Word(random, 2)} {Word(random, 2)}" : Word(random, 3),
         _ => Name(like, random),
     };
@@ -77,6 +78,8 @@ internal static class Invention
 
         return result.ToString();
     }
+
+    private static string Latin(SeededRandom random) => Word(random, 2) + random.Pick(s_latinEnds);
 
     private static string Word(SeededRandom random, int syllables)
     {

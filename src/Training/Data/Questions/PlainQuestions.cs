@@ -11,7 +11,8 @@ internal sealed class PlainQuestions
 
     private static readonly string[] s_segment =
     [
-        "Point out {list}.", "Segment {list}.", "Show me {list}.", "Mark {list} in the picture.", "Where can I see {list}?",
+        "Point out {list}.",
+        "Segment {list}.", "Show me {list}.", "Mark {list} in the picture.", "Where can I see {list}?",
         "Outline {list}.",
     ];
 
@@ -71,7 +72,8 @@ internal sealed class PlainQuestions
 
         string question = random.Pick<string>(
             ["What colour is {ref}?", "Which colour does {ref} have?", "Tell me the colour of {ref}."]);
-        TrajectoryText text = new TrajectoryText().AddSpan(Phrases.Capital(phrase.Text), index).Add($" is {thing.Colour}.");
+        TrajectoryText text = new TrajectoryText().AddSpan(Phrases.Capital(phrase.Text), index)
+            .Add($" is {thing.Colour}.");
         string[] variants = thing.Colour == "gray" ? ["gray", "grey"] : [thing.Colour];
         return new Draft("none", Phrases.Fill(question, phrase.Text), thing.Colour, variants, [index], text);
     }
@@ -83,7 +85,8 @@ internal sealed class PlainQuestions
         string number = Phrases.Number(indices.Count);
         string plural = Phrases.Plural(label);
         string question = random.Pick<string>(
-            [$"How many {plural} are there?", $"How many {plural} can you see?", $"Count the {plural} in the picture."]);
+            [$"How many {plural} are there?",
+                $"How many {plural} can you see?", $"Count the {plural} in the picture."]);
         var text = new TrajectoryText();
         text.Add(indices.Count == 1 ? $"There is one {label}." : $"There are {number} {plural}.");
         return new Draft("none", question, number, [number, $"{indices.Count}"], indices, text);

@@ -7,6 +7,7 @@ namespace PixSearch.Training.Data.Questions;
 internal sealed class QuestionWriter
 {
     private const int TriesMax = 40;
+    private const int KindTriesMax = 12;
     private readonly SourceSet _sources;
     private readonly EntitySplit _split;
     private readonly IReadOnlyList<EntitySource> _pool;
@@ -51,13 +52,21 @@ internal sealed class QuestionWriter
         int wanted = samples.Count + random.NextInt(2, 5);
         for (int tries = 0; samples.Count < wanted && tries < TriesMax; tries++)
         {
-            Keep(scene.View == SceneView.Full ? WriteFull(scene, random) : WriteOne(scene, random), stage: 2);
+            // The kind is drawn first and then insisted on, or the kinds that always succeed would crowd out the
+            // others.
+            double kind = random.NextDouble();
+            int before = samples.Count;
+            for (int again = 0; again < KindTriesMax && samples.Count == before; again++)
+            {
+                Keep(scene.View == SceneView.Full ? WriteFull(kind, scene, random) : WriteOne(kind, scene, random),
+                    stage: 2);
+            }
         }
 
         return samples;
     }
 
-    private Draft? WriteOne(Scene scene, SeededRandom random) => random.NextDouble() switch
+    private Draft? WriteOne(double kind, Scene scene, SeededRandom random) => kind switch
     {
         < 0.49 => _search.Region(scene, random),
         < 0.655 => _search.MultiHop(scene, random),
@@ -66,7 +75,7 @@ internal sealed class QuestionWriter
         _ => _search.Unanswerable(scene, random),
     };
 
-    private Draft? WriteFull(Scene scene, SeededRandom random) => random.NextDouble() switch
+    private Draft? WriteFull(double kind, Scene scene, SeededRandom random) => kind switch
     {
         < 0.74 => _search.Image(scene, random),
         < 0.88 => _search.MultiHop(scene, random),

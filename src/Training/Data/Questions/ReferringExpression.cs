@@ -4,8 +4,8 @@ using PixSearch.Training.Data.Scenes;
 namespace PixSearch.Training.Data.Questions;
 
 /// <summary>
-/// A phrase for exactly one thing of a scene: "the flag left of the drum". A phrase is used only when it holds for its thing by a
-/// clear margin and for no other thing with that label, near misses counting as holding.
+/// A phrase for exactly one thing of a scene: "the flag left of the drum". A phrase is used only when it holds for its
+/// thing by a clear margin and for no other thing with that label, near misses counting as holding.
 /// </summary>
 /// <param name="Text">The phrase, in lower case.</param>
 /// <param name="Plain">True for "the drum": the label alone.</param>

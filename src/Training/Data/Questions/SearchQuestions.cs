@@ -159,8 +159,8 @@ internal sealed class SearchQuestions
 
         TrajectoryText text = full ? OpenImage(card, random) : OpenRegion(phrase, index, card, random);
         text.Add(" I don't know.");
-        return new Draft("unanswerable", Phrases.Fill(question, phrase), "I don't know", ["I don't know"], [index], text,
-            invented);
+        return new Draft("unanswerable", Phrases.Fill(question, phrase), "I don't know", ["I don't know"], [index],
+            text, invented);
     }
 
     private static (int Index, EntitySource Entity, string Phrase)? ChooseTarget(Scene scene, SeededRandom random)

@@ -11,7 +11,8 @@ internal sealed class BackgroundPool
 
     public BackgroundPool(IReadOnlyList<RgbImage> photographs)
     {
-        _bySize = s_shortSides.Select(side => photographs.Select(photograph => Shrink(photograph, side)).ToList()).ToArray();
+        _bySize = s_shortSides.Select(
+            side => photographs.Select(photograph => Shrink(photograph, side)).ToList()).ToArray();
     }
 
     /// <summary>A square crop; wide ones show more of the photograph.</summary>
@@ -64,7 +65,7 @@ internal sealed class BackgroundPool
     {
         int side = Math.Max(SceneComposer.Side, Math.Min(shortSide, Math.Min(image.Width, image.Height)));
         double scale = (double)side / Math.Min(image.Width, image.Height);
-        return Resizer.Resize(image, Math.Max(side, (int)(image.Width * scale)), Math.Max(side, (int)(image.Height * scale)),
-            Resampling.Bilinear);
+        int width = Math.Max(side, (int)(image.Width * scale)), height = Math.Max(side, (int)(image.Height * scale));
+        return Resizer.Resize(image, width, height, Resampling.Bilinear);
     }
 }

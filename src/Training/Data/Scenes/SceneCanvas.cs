@@ -37,7 +37,8 @@ internal sealed class SceneCanvas
             {
                 double dx = x + 0.5 - placement.CenterX, dy = y + 0.5 - placement.CenterY;
                 double turnedX = dx * cos + dy * sin, turnedY = dy * cos - dx * sin;
-                double near = 1 + placement.TiltX * turnedX / placement.Width + placement.TiltY * turnedY / placement.Height;
+                double near = 1 + placement.TiltX * turnedX / placement.Width
+                    + placement.TiltY * turnedY / placement.Height;
                 double u = turnedX / (placement.Width * near) + 0.5, v = turnedY / (placement.Height * near) + 0.5;
                 float shade = 1;
                 if (placement.WaveHeight > 0)

@@ -5,8 +5,8 @@ using PixSearch.Imaging.Masks;
 namespace PixSearch.Training.Data.Scenes;
 
 /// <summary>
-/// Composes scenes of 384x384 pixels: cut-outs, warped, turned, lit and partly hidden, over photographs. Used from several threads;
-/// every scene draws from a random source of its own.
+/// Composes scenes of 384x384 pixels: cut-outs, warped, turned, lit and partly hidden, over photographs. Used from
+/// several threads; every scene draws from a random source of its own.
 /// </summary>
 internal sealed class SceneComposer
 {
@@ -126,7 +126,8 @@ internal sealed class SceneComposer
             (EntitySource? entity, ObjectSource? source, _) = items[order[drawn]];
             BinaryMask mask = canvas.VisibleMask(drawn);
             PixelBox box = mask.Box;
-            if (mask.Area < VisibleShareMin * canvas.FullArea(drawn) || Math.Max(box.Width, box.Height) < VisibleSideMin)
+            if (mask.Area < VisibleShareMin * canvas.FullArea(drawn)
+                || Math.Max(box.Width, box.Height) < VisibleSideMin)
             {
                 return null;
             }

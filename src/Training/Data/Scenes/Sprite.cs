@@ -12,8 +12,8 @@ internal sealed class Sprite
     {
         double scale = Math.Min(1, (double)SideMax / Math.Max(cutout.Width, cutout.Height));
         RgbaImage image = scale < 1
-            ? Resizer.Resize(cutout, Math.Max(1, (int)(cutout.Width * scale)), Math.Max(1, (int)(cutout.Height * scale)),
-                Resampling.Bilinear)
+            ? Resizer.Resize(cutout, Math.Max(1, (int)(cutout.Width * scale)),
+                Math.Max(1, (int)(cutout.Height * scale)), Resampling.Bilinear)
             : cutout;
         (Width, Height) = (image.Width, image.Height);
         while (true)

@@ -5,8 +5,12 @@ namespace PixSearch.Training.Data.Sources;
 /// <summary>Names as English prints them: without accents.</summary>
 internal static class AsciiText
 {
-    private const string Accented = "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝàáâãäåçèéêëìíîïñòóôõöøùúûüýÿāēīōūășțşţğıčćžšđłńŠŞŻżʻ’‘`´–—";
-    private const string Plain = "AAAAAACEEEEIIIINOOOOOOUUUUYaaaaaaceeeeiiiinoooooouuuuyyaeiouaststgicczsdlnSSZz'''''--";
+    private const string Accented =
+        "ÀÁÂÃÄÅÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝ"
+        + "àáâãäåçèéêëìíîïñòóôõöøùúûüýÿāēīōūășțşţğıčćžšđłńồŠŞŻżʻ’‘`´–—";
+    private const string Plain =
+        "AAAAAACEEEEIIIINOOOOOOUUUUY"
+        + "aaaaaaceeeeiiiinoooooouuuuyyaeiouaststgicczsdlnoSSZz'''''--";
 
     /// <summary>The text in ASCII; what has no plain form is dropped.</summary>
     public static string Fold(string text)

@@ -3,7 +3,8 @@ using PixSearch.Imaging;
 
 namespace PixSearch.Training.Data.Sources;
 
-/// <summary>Cuts a thing out of a photograph whose border is plain white or black, by filling in from the border.</summary>
+/// <summary>Cuts a thing out of a photograph whose border is plain white or black, by filling in from the
+/// border.</summary>
 internal static class AutoMask
 {
     private const int WhiteMin = 228;

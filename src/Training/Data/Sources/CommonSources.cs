@@ -24,9 +24,11 @@ internal static class CommonSources
         "sports/basketball=basketball,orange", "sports/football=football,brown", "sports/tennis_ball=tennis ball,green",
         "sports/soccer=soccer ball,-", "sports/trophy_cup=trophy,-", "town/usps_mailbox=mailbox,blue",
         "town/uk_post_box=mailbox,red", "vehicles/auto/beetle=car,red", "vehicles/auto/sedan=car,blue",
-        "vehicles/auto/sportscar2=car,pink", "vehicles/auto/truck=truck,-", "vehicles/emergency/firetruck=fire engine,red",
+        "vehicles/auto/sportscar2=car,pink",
+        "vehicles/auto/truck=truck,-", "vehicles/emergency/firetruck=fire engine,red",
         "vehicles/masstransit/green_korean_bus=bus,green", "vehicles/flight/planes/747=airplane,-",
-        "vehicles/flight/balloon360=balloon,-", "vehicles/ship/chineseJunk=boat,-", "vehicles/ship/walnutBoat=boat,brown",
+        "vehicles/flight/balloon360=balloon,-",
+        "vehicles/ship/chineseJunk=boat,-", "vehicles/ship/walnutBoat=boat,brown",
         "vehicles/cycle/pink_tricycle=tricycle,pink", "vehicles/wheel_tractor=wheel,-",
         "clothes/hats/blue_fedora=hat,blue", "clothes/hats/green_fedora=hat,green", "clothes/hats/tophat=hat,black",
         "clothes/hats/sombrero=hat,orange", "clothes/button=button,pink",
@@ -93,7 +95,7 @@ internal static class CommonSources
         foreach (string label in objects.Select(thing => thing.Label).Distinct(StringComparer.Ordinal))
         {
             // 6: artefacts.
-            WordNet.Synset? synset = wordNet.Find(label, 6);
+            WordNet.Synset? synset = wordNet.Find(label, [6]);
             if (synset?.Hypernym is { } above)
             {
                 documents.Add(new SideDocument($"thing:{label.Replace(' ', '-')}", label,

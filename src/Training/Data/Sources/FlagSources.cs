@@ -5,7 +5,7 @@ using PixSearch.Imaging;
 namespace PixSearch.Training.Data.Sources;
 
 /// <summary>The data set "flags": 250 countries and territories by their flags.</summary>
-internal static class FlagSources
+public static class FlagSources
 {
     // Flags that differ less than this look the same when waved and lit (Chad and Romania, Norway and Bouvet Island).
     private const double LookAlikeMax = 9;
@@ -22,10 +22,10 @@ internal static class FlagSources
         "On which continent is the country of {ref}?", "Which continent does the country of {ref} belong to?",
     ], "Its continent is {value}.", "continent");
 
-    private static readonly FactKind s_subregion = new("subregion", "part of {value}", ValueForm.Name,
+    private static readonly FactKind s_subregion = new("subregion", "subregion {value}", ValueForm.Name,
     [
-        "Which part of the world is the country of {ref} a part of?", "The country of {ref} is part of what?",
-    ], "It is part of {value}.", "part");
+        "Which subregion is the country of {ref} in?", "What is the subregion of the country of {ref}?",
+    ], "Its subregion is {value}.", "subregion");
 
     private static readonly FactKind s_currency = new("currency", "currency {value}", ValueForm.Name,
     [
@@ -96,8 +96,10 @@ internal static class FlagSources
             Unanswerable =
             [
                 "Who is the president of the country of {ref}?", "What is the population of the country of {ref}?",
-                "What is the national anthem of the country of {ref}?", "What is the highest mountain of the country of {ref}?",
-                "What is the longest river of the country of {ref}?", "What is the national animal of the country of {ref}?",
+                "What is the national anthem of the country of {ref}?",
+                "What is the highest mountain of the country of {ref}?",
+                "What is the longest river of the country of {ref}?",
+                "What is the national animal of the country of {ref}?",
             ],
             Waves = true,
             Licences = [new("npm svg-country-flags", "1.2.10", "PD"), new("npm world-countries", "5.1.0", "ODbL-1.0"),
@@ -180,7 +182,7 @@ internal static class FlagSources
         long area = (long)Math.Round(country.GetProperty("area").GetDouble());
         if (area > 0)
         {
-            facts.Add(new Fact(s_area, $"{area} km2", [$"{area} km2", $"{area}"]));
+            facts.Add(new Fact(s_area, $"{area} sq km", [$"{area} sq km", $"{area}"]));
         }
 
         facts.Add(new Fact(s_neighbours,
@@ -201,8 +203,10 @@ internal static class FlagSources
         Dictionary<string, SideDocument> documents)
     {
         JsonElement dialling = country.GetProperty("idd");
-        List<string> suffixes = dialling.GetProperty("suffixes").EnumerateArray().Select(item => item.GetString()!).ToList();
-        string calling = (dialling.GetProperty("root").GetString() + (suffixes.Count == 1 ? suffixes[0] : "")).TrimStart('+');
+        List<string> suffixes = dialling.GetProperty("suffixes").EnumerateArray()
+            .Select(item => item.GetString()!).ToList();
+        string suffix = suffixes.Count == 1 ? suffixes[0] : "";
+        string calling = (dialling.GetProperty("root").GetString() + suffix).TrimStart('+');
         string? domain = country.GetProperty("tld").EnumerateArray().Select(item => item.GetString()!.TrimStart('.'))
             .FirstOrDefault();
         var second = new List<Fact>();
@@ -234,7 +238,8 @@ internal static class FlagSources
         }
     }
 
-    private static string Name(JsonElement country) => Clean(country.GetProperty("name").GetProperty("common").GetString()!);
+    private static string Name(JsonElement country) =>
+        Clean(country.GetProperty("name").GetProperty("common").GetString()!);
 
     private static IEnumerable<(string Code, string Name)> Currencies(JsonElement country)
     {

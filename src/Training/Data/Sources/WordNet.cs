@@ -4,8 +4,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Training.Data.Sources;
 
 /// <summary>
-/// Nouns of WordNet 3.0 (Princeton), read from its database files as wndb(5WN) describes them: the index gives byte offsets of
-/// synsets in the data file.
+/// Nouns of WordNet 3.0 (Princeton), read from its database files as wndb(5WN) describes them: the index gives byte
+/// offsets of synsets in the data file.
 /// </summary>
 internal sealed class WordNet
 {
@@ -14,7 +14,9 @@ internal sealed class WordNet
 
     private WordNet(byte[] data) => _data = data;
 
-    /// <summary>A meaning: its words, where it lies in the lexicographer's files, its wider meaning, its gloss.</summary>
+    /// <summary>
+    /// A meaning: its words, where it lies in the lexicographer's files, its wider meaning, its gloss.
+    /// </summary>
     public sealed record Synset(IReadOnlyList<string> Words, int LexFile, long? Hypernym, string Gloss);
 
     /// <summary>Reads <c>index.noun</c> and <c>data.noun</c> of a folder.</summary>
@@ -38,20 +40,41 @@ internal sealed class WordNet
         return result;
     }
 
-    /// <summary>The first meaning of a word within some of the lexicographer's files (5 animals, 6 artefacts, 13 food, 20 plants).</summary>
-    public Synset? Find(string word, params ReadOnlySpan<int> lexFiles)
+    /// <summary>The first meaning of a word that lies in some of the lexicographer's files (5 animals, 6 artefacts, 13
+    /// food, 20 plants) and below one of some wider words.</summary>
+    /// <param name="word">A noun.</param>
+    /// <param name="lexFiles">Files to take meanings from.</param>
+    /// <param name="below">Wider words, one of which must stand above the meaning; empty for any.</param>
+    public Synset? Find(string word, ReadOnlySpan<int> lexFiles, ReadOnlySpan<string> below = default)
     {
         string lemma = word.Replace(' ', '_').ToLowerInvariant();
         foreach (long offset in _index.GetValueOrDefault(lemma) ?? [])
         {
             Synset synset = Read(offset);
-            if (lexFiles.Contains(synset.LexFile))
+            if (lexFiles.Contains(synset.LexFile) && (below.IsEmpty || IsBelow(synset, below)))
             {
                 return synset;
             }
         }
 
         return null;
+    }
+
+    private bool IsBelow(Synset synset, ReadOnlySpan<string> words)
+    {
+        while (synset.Hypernym is { } above)
+        {
+            synset = Read(above);
+            foreach (string word in synset.Words)
+            {
+                if (words.Contains(word))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
     }
 
     /// <summary>The meaning at an offset.</summary>
