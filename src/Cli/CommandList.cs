@@ -9,6 +9,7 @@ internal static class CommandList
     /// <summary>All commands.</summary>
     public static IEnumerable<Command> All()
     {
+        yield return AskCommand.Create();
         yield return DataCommand.Create();
         yield return CheckFixtureCommand.Create();
         yield return TrainCommand.Create();

@@ -25,7 +25,7 @@ public sealed record EngineOptions
     public int PageSize { get; init; } = 16;
 
     /// <summary>Pages of the key/value store; at least one whole context.</summary>
-    public int PageCount { get; init; } = 1024;
+    public int PageCount { get; init; } = 64;
 
     /// <summary>Most rows in one step: decode rows first, then chunks of prompts and evidence.</summary>
     public int TokenBudget { get; init; } = 256;
