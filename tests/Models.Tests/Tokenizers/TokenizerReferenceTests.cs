@@ -32,9 +32,13 @@ public sealed class TokenizerReferenceTests
         Compare(tokenizer, Path.Combine(folder, "sentencepiece.json"),
             text => !text.Contains("<s>", StringComparison.Ordinal));
         string[] texts = Read<string[]>(Path.Combine(ReferenceTheoryAttribute.Folder, "texts.json"));
-        foreach (string text in texts.Where(text => !text.Contains("<s>", StringComparison.Ordinal)))
+        string[] decoded = Read<string[]>(Path.Combine(folder, "decoded.json"));
+        for (int i = 0; i < texts.Length; i++)
         {
-            Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
+            if (!texts[i].Contains("<s>", StringComparison.Ordinal))
+            {
+                Assert.Equal(decoded[i], tokenizer.Decode(tokenizer.Encode(texts[i])));
+            }
         }
     }
 
