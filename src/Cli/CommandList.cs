@@ -12,6 +12,8 @@ internal static class CommandList
         yield return AskCommand.Create();
         yield return DataCommand.Create();
         yield return CheckFixtureCommand.Create();
+        yield return SegmentCommand.Create();
+        yield return DescribeCommand.Create();
         yield return TrainCommand.Create();
         yield return IndexCommand.Create();
     }

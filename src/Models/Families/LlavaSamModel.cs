@@ -2,6 +2,7 @@ using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Models.Plum;
 using PixSearch.Models.Preprocessing;
+using PixSearch.Models.Tasks;
 using PixSearch.Models.Weights;
 using PixSearch.Tensors;
 
@@ -73,6 +74,10 @@ public abstract class LlavaSamModel : ISegmentingModel
         Tensor features = _network.EncodeForMasks(Backend, prepared.ToTensor(Backend));
         return new SamImageEncoding(TensorScope.Detach(rows), TensorScope.Detach(features), prepared, picture);
     }
+
+    /// <summary>The model's SAM by itself, for points, boxes and masks; freed by the caller.</summary>
+    public SamPredictor CreateSamPredictor(RgbImage picture) => new(Backend, _network.Sizes.SamConfig,
+        _network.SamEncoder, _network.Prompts, _network.Masks, picture);
 
     /// <inheritdoc/>
     public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) =>

@@ -1,13 +1,7 @@
 using PixSearch.Imaging;
-using PixSearch.Models.Checkpoints;
+using PixSearch.Imaging.Masks;
 using PixSearch.Models.Families;
 using PixSearch.Models.PixelLm;
-using PixSearch.Models.PixelSail;
-using PixSearch.Models.Plum;
-using PixSearch.Models.Text;
-using PixSearch.Models.Tokenizers;
-using PixSearch.Models.Vision;
-using PixSearch.Models.Weights;
 using PixSearch.Tensors;
 
 namespace PixSearch.Models.Tests.Families;
@@ -21,7 +15,7 @@ public sealed class FamilyTests : IDisposable
     [Fact]
     public void Lisa_SegmentToken_IsPromptedByTheStateBeforeIt()
     {
-        using var model = (LisaModel)Lisa();
+        using var model = (LisaModel)TinyFolders.Lisa(_backend, _folder);
         using var scope = new TensorScope();
         RgbImage picture = TinyModels.Picture(20, 30, 5);
         using IImageEncoding image = model.EncodeImage(picture);
@@ -42,7 +36,7 @@ public sealed class FamilyTests : IDisposable
     [Fact]
     public void PixelLm_SixTokens_GiveOneMaskAndSevenGiveNone()
     {
-        using var model = (PixelLmModel)PixelLm();
+        using var model = (PixelLmModel)TinyFolders.PixelLm(_backend, _folder);
         using var scope = new TensorScope();
         RgbImage picture = TinyModels.Picture(20, 40, 5);
         using IImageEncoding image = model.EncodeImage(picture);
@@ -61,7 +55,7 @@ public sealed class FamilyTests : IDisposable
     [Fact]
     public void PixelLm_TallPicture_LeavesOutPaddingAndKeepsPositions()
     {
-        using var model = (PixelLmModel)PixelLm();
+        using var model = (PixelLmModel)TinyFolders.PixelLm(_backend, _folder);
         RgbImage picture = TinyModels.Picture(20, 40, 5);
         int[] slots = model.BuildPrompt("What?", picture).Slots;
 
@@ -88,7 +82,7 @@ public sealed class FamilyTests : IDisposable
     [Fact]
     public void PixelLm_ResizedPositions_TakeTheRowOfClsForTheGrid()
     {
-        using var model = (PixelLmModel)PixelLm();
+        using var model = (PixelLmModel)TinyFolders.PixelLm(_backend, _folder);
         using var scope = new TensorScope();
         Weight table = model.Network.Vision.PositionTable;
         Tensor resized = model.Network.Vision.Positions(_backend);
@@ -102,7 +96,7 @@ public sealed class FamilyTests : IDisposable
     [Fact]
     public void PixelSail_SegmentTokens_OwnMasksExceptAnUnfollowedLast()
     {
-        using var model = (PixelSailModel)PixelSail();
+        using var model = (PixelSailModel)TinyFolders.PixelSail(_backend, _folder);
         using var scope = new TensorScope();
         RgbImage picture = TinyModels.Picture(40, 20, 5);
         using IImageEncoding image = model.EncodeImage(picture);
@@ -118,13 +112,12 @@ public sealed class FamilyTests : IDisposable
     [Fact]
     public void PixelSail_VisualPrompt_ChangesOnlyThePatchesItTouches()
     {
-        using var model = (PixelSailModel)PixelSail();
+        using var model = (PixelSailModel)TinyFolders.PixelSail(_backend, _folder);
         using var scope = new TensorScope();
         RgbImage picture = TinyModels.Picture(48, 32, 5);
-        byte[] mask = new byte[48 * 32];
-        mask[(31 * 48) + 16] = 1; // one pixel, in patch (1, 1)
+        var mask = new BinaryMask(48, 32) { [16, 31] = true }; // one pixel, in patch (1, 1)
         using IImageEncoding plain = model.EncodeImage(picture);
-        using IImageEncoding marked = model.EncodeImage(picture, [new VisualPrompt(2, 48, 32, mask)]);
+        using IImageEncoding marked = model.EncodeImage(picture, [new VisualPrompt(2, mask)]);
         float[] before = RowsThroughTheModel(model, picture, plain);
         float[] after = RowsThroughTheModel(model, picture, marked);
         int[] changed = [.. Enumerable.Range(0, 6).Where(patch =>
@@ -151,67 +144,6 @@ public sealed class FamilyTests : IDisposable
     {
         _backend.Dispose();
         Directory.Delete(_folder, recursive: true);
-    }
-
-    private ISegmentingModel Lisa()
-    {
-        PixSearchConfig sizes = TinyModels.PixSearch(TinyModels.VocabularySize);
-        var config = new LisaConfig
-        {
-            TextConfig = sizes.TextConfig,
-            VisionConfig = sizes.VisionConfig,
-            SamConfig = sizes.SamConfig,
-            MmProjectorType = "mlp2x_gelu",
-            ImageAspectRatio = "pad",
-        };
-        return SaveAndLoad(config.ToJson(), weights => new LlavaSamNetwork(weights, config.Validate()), ["[SEG]"]);
-    }
-
-    private ISegmentingModel PixelLm()
-    {
-        var config = new PixelLmConfig
-        {
-            TextConfig = TinyModels.PixSearch(TinyModels.VocabularySize).TextConfig,
-            VisionConfig = new ClipVisionConfig
-            {
-                ImageSize = 40,
-                PatchSize = 8,
-                HiddenSize = 16,
-                NumHiddenLayers = 3,
-                NumAttentionHeads = 2,
-            },
-            InputSize = 64,
-            TextGrid = 4,
-            VisionLayers = [-2, -3],
-            DecoderDim = 32,
-            DecoderHeads = 4,
-            DecoderMlpDim = 24,
-        };
-        return SaveAndLoad(config.ToJson(), weights => new PixelLmNetwork(weights, config),
-            ["[SEG0]", "[SEG1]", "[SEG2]", "[SEG3]", "[SEG4]", "[SEG5]"]);
-    }
-
-    private ISegmentingModel PixelSail()
-    {
-        var config = new PixelSailConfig
-        {
-            TextConfig = TinyModels.PixSearch(TinyModels.VocabularySize).TextConfig with { AttentionBias = true },
-            PatchSize = 16,
-            LongestSide = 64,
-            SegHidden = 12,
-        };
-        return SaveAndLoad(config.ToJson(), weights => new PixelSailNetwork(weights, config), TinyModels.PixelSailTokens);
-    }
-
-    private ISegmentingModel SaveAndLoad(string config, Action<WeightStore> build, string[] tokens)
-    {
-        AddedToken[] added = [.. BpeTrainer.PixSearchTokens,
-            .. tokens.Select((token, i) => new AddedToken(BpeTrainer.PixSearchTokens.Count + i, token, Special: true))];
-        File.WriteAllBytes(Path.Combine(_folder, ModelFolder.TokenizerFile), TinyModels.TokenizerJson(added));
-        using var weights = new WeightStore(new RandomWeights(_backend, 21));
-        build(weights);
-        ModelFolder.Save(config, weights, _folder, ElementType.F32);
-        return ModelFolder.Load(_backend, _folder);
     }
 
     // Prefills prompt and answer (the picture's prefix in one step), and returns all slots and hidden states.
