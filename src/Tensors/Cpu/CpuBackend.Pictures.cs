@@ -6,6 +6,12 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     private protected override void Conv2dCore(in ConvShape shape, float* x, float* weight, float* bias, float* y)
     {
+        if (shape.GroupIn == 1 && shape.GroupOut == 1)
+        {
+            _kernels.Depthwise(_context.Pool, shape, x, weight, bias, y);
+            return;
+        }
+
         (int taps, int columns) = MatrixSize(shape);
         using Scratch matrix = new(Memory, (long)taps * columns);
         using Scratch result = new(Memory, (long)shape.GroupOut * columns);
@@ -76,4 +82,12 @@ public sealed unsafe partial class CpuBackend
 
     private static (int Taps, int Columns) MatrixSize(in ConvShape shape) =>
         (shape.GroupIn * shape.KernelHeight * shape.KernelWidth, shape.Batch * shape.OutHeight * shape.OutWidth);
+
+    /// <inheritdoc/>
+    protected override void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width, ResizeMode mode,
+        float* y) => _kernels.Resize(_context, x, planes, inHeight, inWidth, height, width, mode, y, false);
+
+    /// <inheritdoc/>
+    protected override void ResizeBackwardCore(float* dy, int planes, int inHeight, int inWidth, int height, int width,
+        ResizeMode mode, float* dx) => _kernels.Resize(_context, dx, planes, inHeight, inWidth, height, width, mode, dy, true);
 }
