@@ -11,6 +11,8 @@ internal static class CommandList
     {
         yield return AskCommand.Create();
         yield return DataCommand.Create();
+        yield return InspectCommand.Create();
+        yield return ConvertCommand.Create();
         yield return CheckFixtureCommand.Create();
         yield return SegmentCommand.Create();
         yield return DescribeCommand.Create();

@@ -59,6 +59,20 @@ public static class CheckpointSource
 
         bool isZip = start.SequenceEqual("PK\u0003\u0004"u8);
         bool isTorchByName = Path.GetExtension(path) is ".bin" or ".pth" or ".pt";
-        return isZip || isTorchByName ? new TorchFile(path) : new SafetensorsFile(path);
+        if (isZip || isTorchByName)
+        {
+            return new TorchFile(path);
+        }
+
+        var file = new SafetensorsFile(path);
+        try
+        {
+            return QuantizedSource.IsQuantized(file) ? new QuantizedSource(file) : file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 }

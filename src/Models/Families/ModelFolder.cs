@@ -60,13 +60,16 @@ public static class ModelFolder
         };
     }
 
+    /// <summary>True when a <c>model_type</c> is one of the project's own layout.</summary>
+    public static bool IsOwnType(string modelType) => s_types.Contains(modelType);
+
     /// <summary>Opens a folder's weights.</summary>
     /// <exception cref="PixException">NotFound; BrokenArtifact.</exception>
     public static ITensorSource OpenWeights(string folder)
     {
         string path = Path.Combine(folder, WeightsFile);
         return File.Exists(path)
-            ? new SafetensorsFile(path)
+            ? CheckpointSource.OpenFile(path)
             : throw new PixException(PixErrorKind.NotFound, $"There is no file of weights '{path}'.");
     }
 

@@ -41,7 +41,11 @@ public static class SentencePieceFile
     }
 
     /// <summary>Reads the bytes of a file; the name is for messages.</summary>
-    public static BpeTokenizer Parse(byte[] bytes, string name, IReadOnlyList<AddedToken>? added = null)
+    public static BpeTokenizer Parse(byte[] bytes, string name, IReadOnlyList<AddedToken>? added = null) =>
+        new(Read(bytes, name, added ?? []).Tokenizer);
+
+    /// <summary>Reads the parts, for conversion too.</summary>
+    internal static SentencePieceParts Read(byte[] bytes, string name, IReadOnlyList<AddedToken> added)
     {
         SpModel model;
         try
@@ -65,9 +69,10 @@ public static class SentencePieceFile
             .Where(pair => pair.piece.Kind == SpPiece.Types.Kind.UserDefined)
             .Select(pair => new AddedToken(pair.id, pair.piece.Text, Special: false))];
         SpNormalizerSettings rules = model.Normalizer ?? new SpNormalizerSettings();
+        Dictionary<ulong, BpeMerge> merges = ReadMerges(model, ids);
         var parts = new TokenizerParts
         {
-            Model = new BpeModel(BpeAlphabet.Characters, ids, ReadMerges(model, ids))
+            Model = new BpeModel(BpeAlphabet.Characters, ids, merges)
             {
                 UnknownId = controls.Where(token => model.Pieces[token.Id].Kind == SpPiece.Types.Kind.Unknown)
                     .Select(token => token.Id).DefaultIfEmpty(-1).First(),
@@ -75,13 +80,13 @@ public static class SentencePieceFile
                 ByteFallback = model.Trainer?.ByteFallback ?? false,
                 FrozenPieces = frozen.Length > 0 ? new AddedTokens(frozen) : null,
             },
-            Added = [.. controls, .. LegacyAdded(added ?? [], model.Pieces.Count, name)],
+            Added = [.. controls, .. LegacyAdded(added, model.Pieces.Count, name)],
             Normalizer = new SentencePieceNormalizer(rules.AddDummyPrefix, rules.RemoveExtraWhitespaces,
                 rules.EscapeWhitespaces),
             PrefixIds = model.Trainer?.BosId is int begin && begin >= 0 && begin < model.Pieces.Count ? [begin] : [],
             StripsFirstSpace = rules.AddDummyPrefix,
         };
-        return new BpeTokenizer(parts);
+        return new SentencePieceParts(model, rules, merges, parts, frozen.Length > 0);
     }
 
     private static IEnumerable<AddedToken> LegacyAdded(IReadOnlyList<AddedToken> added, int pieceCount, string name)
@@ -167,3 +172,7 @@ public static class SentencePieceFile
 
     private static bool IsNormal(SpPiece piece) => piece.Kind == SpPiece.Types.Kind.Normal;
 }
+
+/// <summary>A SentencePiece model and what it was turned into.</summary>
+internal sealed record SentencePieceParts(SpModel Model, SpNormalizerSettings Rules, Dictionary<ulong, BpeMerge> Merges,
+    TokenizerParts Tokenizer, bool HasFrozenPieces);

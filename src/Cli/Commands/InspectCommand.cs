@@ -1,0 +1,106 @@
+using System.CommandLine;
+using PixSearch.Models.Checkpoints;
+using PixSearch.Models.Checkpoints.Published;
+
+namespace PixSearch.Cli.Commands;
+
+/// <summary>
+/// <c>px inspect</c>: what a checkpoint is, its configuration, its tensors, and what it lacks. Reads headers only. Exit
+/// code 1 when something is missing or mis-shaped.
+/// </summary>
+internal static class InspectCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        var path = new Argument<string>("PATH")
+        {
+            Description = "A .safetensors, .bin, .pth or .index.json file, or a folder that holds one.",
+        };
+        var vision = new Option<string?>("--vision") { Description =
+            "CLIP's checkpoint, where the file leaves it out." };
+        var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
+        var command = new Command("inspect", "Show what a checkpoint holds and what it lacks.") { path, vision,
+            tensors };
+        command.SetAction(parsed =>
+        {
+            using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(parsed.GetValue(path)!,
+                new PublishedOptions { VisionPath = parsed.GetValue(vision) });
+            TextWriter output = parsed.InvocationConfiguration.Output;
+            PrintSummary(output, checkpoint);
+            if (parsed.GetValue(tensors))
+            {
+                foreach (TensorEntry entry in checkpoint.Source.Tensors.Values
+                    .OrderBy(entry => entry.Name, StringComparer.Ordinal))
+                {
+                    output.WriteLine($"  {entry}  {Bytes(entry.ByteCount)}");
+                }
+            }
+
+            return PrintCheck(output, checkpoint);
+        });
+        return command;
+    }
+
+    private static void PrintSummary(TextWriter output, PublishedCheckpoint checkpoint)
+    {
+        IReadOnlyCollection<TensorEntry> entries = [.. checkpoint.Source.Tensors.Values];
+        string own = checkpoint.OwnType is null ? "" : $" (the project's own layout, model_type {checkpoint.OwnType})";
+        output.WriteLine($"{checkpoint.Source.Origin}");
+        output.WriteLine($"layout      {checkpoint.Layout}{own}");
+        output.WriteLine(FormattableString.Invariant(
+            $"tensors     {entries.Count}, {entries.Sum(entry => (long)entry.Shape.Count):N0} numbers, "
+            + $"{Bytes(entries.Sum(entry => entry.ByteCount))}"));
+        foreach (IGrouping<ElementType, TensorEntry> group in entries.GroupBy(entry => entry.Type).OrderBy(g => g.Key))
+        {
+            output.WriteLine(
+                $"  {group.Key,-8}  {group.Count()} tensors, {Bytes(group.Sum(entry => entry.ByteCount))}");
+        }
+
+        if (checkpoint.ConfigJson is not null)
+        {
+            output.WriteLine(checkpoint.OwnType is null ? "configuration (found from the tensors)" : "configuration");
+            output.WriteLine(checkpoint.ConfigJson);
+        }
+    }
+
+    private static int PrintCheck(TextWriter output, PublishedCheckpoint checkpoint)
+    {
+        if (checkpoint.Check() is not { } check)
+        {
+            output.WriteLine($"{checkpoint.Layout} is no whole model of a known family: nothing to compare with.");
+            return 0;
+        }
+
+        Print(output, "missing", check.Missing);
+        Print(output, "mis-shaped", check.Misshaped);
+        Print(output, "not used", check.Extra);
+        bool complete = check.Missing.Count + check.Misshaped.Count == 0;
+        output.WriteLine(complete ? "complete" : "incomplete");
+        return complete ? 0 : 1;
+    }
+
+    private static void Print(TextWriter output, string what, IReadOnlyList<string> items)
+    {
+        if (items.Count > 0)
+        {
+            output.WriteLine($"{what}: {items.Count}");
+            foreach (string item in items.Take(50))
+            {
+                output.WriteLine($"  {item}");
+            }
+
+            if (items.Count > 50)
+            {
+                output.WriteLine($"  and {items.Count - 50} more");
+            }
+        }
+    }
+
+    private static string Bytes(long count) => count switch
+    {
+        < 1 << 20 => FormattableString.Invariant($"{count / 1024.0:0.#} KiB"),
+        < 1 << 30 => FormattableString.Invariant($"{count / (double)(1 << 20):0.#} MiB"),
+        _ => FormattableString.Invariant($"{count / (double)(1 << 30):0.##} GiB"),
+    };
+}

@@ -1,0 +1,203 @@
+using System.Text.Json;
+using PixSearch.Abstractions;
+using PixSearch.Models.Families;
+using PixSearch.Models.PixelLm;
+using PixSearch.Models.PixelSail;
+using PixSearch.Models.Plum;
+using PixSearch.Models.Weights;
+
+namespace PixSearch.Models.Checkpoints.Published;
+
+/// <summary>How a published checkpoint is opened.</summary>
+public sealed record PublishedOptions
+{
+    /// <summary>
+    /// CLIP's own checkpoint, for families whose files leave the vision tower out (LISA, PLUM, PixelLM).
+    /// </summary>
+    public string? VisionPath { get; init; }
+
+    /// <summary>Adapters in a file or folder of their own (PEFT).</summary>
+    public string? AdapterPath { get; init; }
+
+    /// <summary>Alpha of adapters whose configuration is not beside them: PLUM's and LISA's is 16.</summary>
+    public float LoraAlpha { get; init; } = 16;
+}
+
+/// <summary>
+/// A checkpoint in any published layout, under the project's names: shards united, adapters merged as they are read,
+/// vision tower added. Owns the open files.
+/// </summary>
+public sealed class PublishedCheckpoint : IDisposable
+{
+    private PublishedCheckpoint(string path, CheckpointLayout layout, ITensorSource source, JsonElement config)
+    {
+        Path = path;
+        Layout = layout;
+        Source = source;
+        OwnType = config.ValueKind == JsonValueKind.Object && config.TryGetProperty("model_type", out JsonElement type)
+            && type.ValueKind == JsonValueKind.String && ModelFolder.IsOwnType(type.GetString()!) ? type.GetString()
+                : null;
+        var sizes = new SizeReader(source.Tensors, config);
+        string name = System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(path));
+        ConfigJson = OwnType is not null ? config.GetRawText() : layout switch
+        {
+            CheckpointLayout.Plum => sizes.PixSearch(name).ToJson(),
+            CheckpointLayout.Lisa or CheckpointLayout.Glamm => sizes.Lisa(name).ToJson(),
+            CheckpointLayout.PixelLm => sizes.PixelLm(name).ToJson(),
+            CheckpointLayout.PixelSail => sizes.PixelSail(name).ToJson(),
+            _ => null,
+        };
+    }
+
+    /// <summary>File or folder.</summary>
+    public string Path { get; }
+
+    /// <summary>The layout that its tensors have.</summary>
+    public CheckpointLayout Layout { get; }
+
+    /// <summary>The tensors under the project's names.</summary>
+    public ITensorSource Source { get; }
+
+    /// <summary>Value of model_type when the folder is in the project's own layout already; otherwise null.</summary>
+    public string? OwnType { get; }
+
+    /// <summary><c>config.json</c> of the project's layout; null for layouts that are only part of a model.</summary>
+    public string? ConfigJson { get; }
+
+    /// <summary>Opens a file or folder; throws <see cref="PixException"/>.</summary>
+    public static PublishedCheckpoint Open(string path, PublishedOptions? options = null)
+    {
+        options ??= new PublishedOptions();
+        JsonElement config = ReadJson(path, "config.json");
+        var open = new List<ITensorSource>();
+        try
+        {
+            ITensorSource source = CheckpointSource.Open(path);
+            open.Add(source);
+            source = MergeAdapters(path, source, options, open);
+            CheckpointLayout layout = CheckpointLayouts.Detect(source.Tensors.Keys);
+            source = new RenamedSource(source, name => CheckpointNames.Canonical(name, layout));
+            if (options.VisionPath is not null)
+            {
+                ITensorSource vision = CheckpointSource.Open(options.VisionPath);
+                open.Add(vision);
+                source = new UnitedSource([source,
+                    new RenamedSource(vision, name => CheckpointNames.Canonical(name, CheckpointLayout.Clip))]);
+            }
+
+            return new PublishedCheckpoint(path, layout, source, config);
+        }
+        catch
+        {
+            open.ForEach(source => source.Dispose());
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Compares with what the configuration asks for; null when the layout is no whole model. No number is read.
+    /// </summary>
+    public CheckpointCheck? Check()
+    {
+        if (ConfigJson is null)
+        {
+            return null;
+        }
+
+        string type = JsonDocument.Parse(ConfigJson).RootElement.GetProperty("model_type").GetString() ?? "";
+        return CheckpointCheck.Run(Source, weights => BuildNetwork(type, ConfigJson, weights));
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Source.Dispose();
+
+    /// <summary>Makes the modules of a family, so that they ask the store for their weights.</summary>
+    internal static void BuildNetwork(string type, string configJson, WeightStore weights)
+    {
+        switch (type)
+        {
+            case PixSearchConfig.Type:
+                _ = new PixSearchNetwork(weights, PixSearchConfig.Parse(configJson));
+                break;
+            case LisaConfig.Type:
+                _ = new LlavaSamNetwork(weights, LisaConfig.Parse(configJson));
+                break;
+            case PixelLmConfig.Type:
+                _ = new PixelLmNetwork(weights, PixelLmConfig.Parse(configJson));
+                break;
+            case PixelSailConfig.Type:
+                _ = new PixelSailNetwork(weights, PixelSailConfig.Parse(configJson));
+                break;
+            default:
+                throw new PixException(PixErrorKind.BrokenArtifact, $"model_type '{type}' is unknown.");
+        }
+    }
+
+    private static ITensorSource MergeAdapters(string path, ITensorSource source, PublishedOptions options,
+        List<ITensorSource> open)
+    {
+        string? adapterPath = options.AdapterPath ?? FindAdapter(path);
+        if (adapterPath is null)
+        {
+            return LoraSource.HasAdapters(source)
+                ? new LoraSource(source, null, ReadSettings(path, options.LoraAlpha))
+                : source;
+        }
+
+        ITensorSource adapters = CheckpointSource.OpenFile(FindAdapter(adapterPath) ?? adapterPath);
+        open.Add(adapters);
+        return new LoraSource(source, adapters, ReadSettings(adapterPath, options.LoraAlpha));
+    }
+
+    private static string? FindAdapter(string path) =>
+        ((string[])["adapter_model.safetensors", "adapter_model.bin"])
+            .Select(name => System.IO.Path.Combine(path, name)).FirstOrDefault(File.Exists);
+
+    private static LoraSettings ReadSettings(string path, float alpha)
+    {
+        JsonElement config = ReadJson(path, "adapter_config.json");
+        if (config.ValueKind != JsonValueKind.Object)
+        {
+            return new LoraSettings(alpha);
+        }
+
+        try
+        {
+            // target_modules may be a list of names or one regular expression; only the former is checked.
+            string[]? targets = config.TryGetProperty("target_modules", out JsonElement list)
+                && list.ValueKind == JsonValueKind.Array
+                    ? [.. list.EnumerateArray().Select(target => target.GetString() ?? "")]
+                    : null;
+            return new LoraSettings(config.GetProperty("lora_alpha").GetSingle(), config.GetProperty("r").GetInt32(),
+                targets,
+                config.TryGetProperty("use_rslora", out JsonElement stabilized) && stabilized.GetBoolean());
+        }
+        catch (Exception error) when (error is InvalidOperationException or KeyNotFoundException or FormatException)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"'{path}': adapter_config.json lacks r or lora_alpha: {error.Message}", error);
+        }
+    }
+
+    private static JsonElement ReadJson(string path, string name)
+    {
+        string folder = Directory.Exists(path) ? path
+            : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
+        var file = new FileInfo(System.IO.Path.Combine(folder, name));
+        if (!file.Exists || file.Length > 16 << 20)
+        {
+            return default;
+        }
+
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file.FullName));
+            return document.RootElement.Clone();
+        }
+        catch (JsonException error)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact, $"'{file.FullName}' is not JSON: {error.Message}",
+                error);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+using System.Globalization;
+using System.Text.Json;
+using PixSearch.Models.PixelLm;
+using PixSearch.Models.PixelSail;
+using PixSearch.Models.Plum;
+using PixSearch.Models.Sam;
+using PixSearch.Models.Text;
+using PixSearch.Models.Vision;
+using PixSearch.Tensors;
+
+namespace PixSearch.Models.Checkpoints.Published;
+
+/// <summary>
+/// Finds a model's configuration: sizes from the tensors themselves, which cannot be out of date; what shapes do not
+/// tell (heads, constants) from the checkpoint's <c>config.json</c> where there is one, otherwise from the published
+/// models.
+/// </summary>
+/// <param name="tensors">Tensors under the project's names.</param>
+/// <param name="config">The checkpoint's <c>config.json</c>; Undefined for none.</param>
+internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensors, JsonElement config)
+{
+    private const string VisionPrefix = "model.vision_tower.vision_tower.vision_model.";
+
+    /// <summary>PLUM's configuration.</summary>
+    public PixSearchConfig PixSearch(string name) => new()
+    {
+        Name = name,
+        TextConfig = Text("model."),
+        VisionConfig = Vision(),
+        SamConfig = Sam("model.visual_model."),
+        MmProjectorType = ProjectorType(),
+        MmVisionSelectLayer = Number("mm_vision_select_layer", -2),
+        ImageAspectRatio = AspectRatio(),
+        BioFeedForward = Size("bio_encoder.encoder.layers.0.linear1.weight", 0, 2048),
+    };
+
+    /// <summary>The configuration of LISA or GLaMM.</summary>
+    public LisaConfig Lisa(string name) => new()
+    {
+        Name = name,
+        TextConfig = Text("model."),
+        VisionConfig = Vision(),
+        SamConfig = Sam("model.visual_model."),
+        MmProjectorType = ProjectorType(),
+        MmVisionSelectLayer = Number("mm_vision_select_layer", -2),
+        ImageAspectRatio = AspectRatio(),
+    };
+
+    /// <summary>PixelLM's configuration.</summary>
+    public PixelLmConfig PixelLm(string name)
+    {
+        int width = Size("model.mask_decoder.iou_token.weight", 1, 256);
+        return new PixelLmConfig
+        {
+            Name = name,
+            TextConfig = Text("model."),
+            VisionConfig = Vision(),
+            DecoderDim = width,
+            DecoderMlpDim = Size("model.mask_decoder.transformer.0.layers.0.mlp.lin1.weight", 0, 2048),
+        };
+    }
+
+    /// <summary>Pixel-SAIL's configuration.</summary>
+    public PixelSailConfig PixelSail(string name)
+    {
+        int patch = (int)Math.Round(Math.Sqrt(Size("single_transformer.model.vis_embed.weight", 1, 768) / 3.0));
+        return new PixelSailConfig
+        {
+            Name = name,
+            TextConfig = Text("single_transformer.model."),
+            PatchSize = patch,
+            SegHidden = Size("seg_token_projector.2.weight", 0, 512),
+        };
+    }
+
+    /// <summary>The language model's sizes.</summary>
+    public LlamaConfig Text(string prefix)
+    {
+        string layer = $"{prefix}layers.0.";
+        int hidden = Size($"{prefix}embed_tokens.weight", 1, 0);
+        int heads = Number("num_attention_heads", hidden % 128 == 0 ? hidden / 128 : Math.Max(1, hidden / 64));
+        int keyValueWidth = Size($"{layer}self_attn.k_proj.weight", 0, hidden);
+        bool biases = tensors.ContainsKey($"{layer}self_attn.q_proj.bias");
+        string output = prefix[..^"model.".Length] + "lm_head.weight";
+        return new LlamaConfig
+        {
+            HiddenSize = hidden,
+            NumHiddenLayers = Number("num_hidden_layers", CountItems($"{prefix}layers.")),
+            NumAttentionHeads = heads,
+            NumKeyValueHeads = Math.Max(1, (int)((long)keyValueWidth * heads / Math.Max(1, hidden))),
+            IntermediateSize = Size($"{layer}mlp.gate_proj.weight", 0, 0),
+            VocabSize = Size($"{prefix}embed_tokens.weight", 0, 0),
+            RopeTheta = Real("rope_theta", biases ? 1e6f : 1e4f),
+            RmsNormEps = Real("rms_norm_eps", biases ? 1e-6f : 1e-5f),
+            TieWordEmbeddings = !tensors.ContainsKey(output),
+            MaxPositionEmbeddings = Number("max_position_embeddings", 2048),
+            AttentionBias = biases,
+        };
+    }
+
+    /// <summary>CLIP's sizes; those of ViT-L/14 at 224 where the checkpoint has no vision part.</summary>
+    public ClipVisionConfig Vision()
+    {
+        string patches = $"{VisionPrefix}embeddings.patch_embedding.weight";
+        int width = Size(patches, 0, 1024);
+        int patch = Size(patches, 3, 14);
+        int positions = Size($"{VisionPrefix}embeddings.position_embedding.weight", 0, 257);
+        int layers = CountItems($"{VisionPrefix}encoder.layers.");
+        return new ClipVisionConfig
+        {
+            ImageSize = (int)Math.Round(Math.Sqrt(Math.Max(1, positions - 1))) * patch,
+            PatchSize = patch,
+            HiddenSize = width,
+            NumHiddenLayers = layers > 0 ? layers : 24,
+            NumAttentionHeads = VisionNumber("num_attention_heads", Math.Max(1, width / 64)),
+            IntermediateSize = Size($"{VisionPrefix}encoder.layers.0.mlp.fc1.weight", 0, 4 * width),
+        };
+    }
+
+    /// <summary>SAM's sizes; those of ViT-H where the checkpoint has no image encoder.</summary>
+    public SamConfig Sam(string prefix)
+    {
+        string encoder = $"{prefix}image_encoder.";
+        string decoder = $"{prefix}mask_decoder.";
+        int width = Size($"{encoder}pos_embed", 3, 1280);
+        int grid = Size($"{encoder}pos_embed", 1, 64);
+        int patch = Size($"{encoder}patch_embed.proj.weight", 3, 16);
+        int depth = CountItems($"{encoder}blocks.");
+        int headSize = Size($"{encoder}blocks.0.attn.rel_pos_h", 1, 80);
+        int[] rows = [.. Enumerable.Range(0, depth).Select(i => Size($"{encoder}blocks.{i}.attn.rel_pos_h", 0, 0))];
+        int[] global = [.. Enumerable.Range(0, depth).Where(i => rows[i] == (2 * grid) - 1)];
+        int window = rows.Where(length => length != (2 * grid) - 1).Select(length => (length + 1) / 2)
+            .DefaultIfEmpty(Math.Min(14, grid)).First();
+        return new SamConfig
+        {
+            ImageSize = grid * patch,
+            PatchSize = patch,
+            EmbedDim = width,
+            Depth = depth > 0 ? depth : 32,
+            NumHeads = Math.Max(1, width / Math.Max(1, headSize)),
+            MlpRatio = Math.Max(1, Size($"{encoder}blocks.0.mlp.lin1.weight", 0, 4 * width) / Math.Max(1, width)),
+            WindowSize = Math.Max(1, window),
+            GlobalAttnIndexes = depth > 0 ? global : [7, 15, 23, 31],
+            OutChans = Size($"{decoder}iou_token.weight", 1, 256),
+            DecoderDepth = Math.Max(1, CountItems($"{decoder}transformer.layers.")),
+            DecoderMlpDim = Size($"{decoder}transformer.layers.0.mlp.lin1.weight", 0, 2048),
+            MaskTokens = Size($"{decoder}mask_tokens.weight", 0, 4),
+        };
+    }
+
+    private string ProjectorType() => tensors.ContainsKey("model.mm_projector.0.weight") ? "mlp2x_gelu" : "linear";
+
+    private string AspectRatio() =>
+        Find("image_aspect_ratio") is { ValueKind: JsonValueKind.String } value && value.GetString() == "pad"
+            ? "pad"
+            : "crop";
+
+    private int Size(string name, int axis, int otherwise) =>
+        tensors.TryGetValue(name, out TensorEntry? entry) && entry.Shape.Rank > axis ? entry.Shape[axis] : otherwise;
+
+    private int CountItems(string prefix)
+    {
+        int count = 0;
+        foreach (string name in tensors.Keys)
+        {
+            if (name.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                ReadOnlySpan<char> rest = name.AsSpan(prefix.Length);
+                int dot = rest.IndexOf('.');
+                if (dot > 0 && int.TryParse(rest[..dot], NumberStyles.None, CultureInfo.InvariantCulture, out int index)
+                    && index < 1024)
+                {
+                    count = Math.Max(count, index + 1);
+                }
+            }
+        }
+
+        return count;
+    }
+
+    // llava-hf nests the language model's values in text_config.
+    private JsonElement Find(string property)
+    {
+        if (config.ValueKind != JsonValueKind.Object)
+        {
+            return default;
+        }
+
+        return config.TryGetProperty(property, out JsonElement value) ? value
+            : config.TryGetProperty("text_config", out JsonElement text) && text.ValueKind == JsonValueKind.Object
+                && text.TryGetProperty(property, out value) ? value
+            : property == "mm_vision_select_layer" ? Find("vision_feature_layer") : default;
+    }
+
+    private int Number(string property, int otherwise) =>
+        Find(property) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out int number) ? number
+            : otherwise;
+
+    private float Real(string property, float otherwise) =>
+        Find(property) is { ValueKind: JsonValueKind.Number } value ? value.GetSingle() : otherwise;
+
+    private int VisionNumber(string property, int otherwise) =>
+        config.ValueKind == JsonValueKind.Object && config.TryGetProperty("vision_config", out JsonElement vision)
+            && vision.ValueKind == JsonValueKind.Object && vision.TryGetProperty(property, out JsonElement value)
+            && value.TryGetInt32(out int number) ? number : otherwise;
+}
