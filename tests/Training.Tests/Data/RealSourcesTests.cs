@@ -1,0 +1,47 @@
+using PixSearch.Training.Data;
+using PixSearch.Training.Data.Sources;
+
+namespace PixSearch.Training.Tests.Data;
+
+/// <summary>Goal: the real data sets, small: nothing leaks, everything fits, equal seeds give equal bytes.</summary>
+public sealed class RealSourcesTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("px-real-").FullName;
+
+    [SourcesFact]
+    public async Task Flags_SmallBuild_HoldsAndRepeats()
+    {
+        SourceSet sources = await FlagSources.LoadAsync(new SourceCache(), CancellationToken.None);
+
+        Assert.Equal(250, sources.Entities.Count);
+        Assert.Equal(50, new EntitySplit(sources).Test.Count);
+        AssertBuild(sources);
+    }
+
+    [SourcesFact]
+    public async Task Market_SmallBuild_HoldsAndRepeats()
+    {
+        SourceSet sources = await MarketSources.LoadAsync(new SourceCache(), CancellationToken.None);
+
+        Assert.InRange(sources.Entities.Count, 350, 500);
+        Assert.InRange(sources.Entities.Select(entity => entity.Label).Distinct().Count(), 8, 20);
+        AssertBuild(sources);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    private void AssertBuild(SourceSet sources)
+    {
+        string first = Path.Combine(_folder, "first"), second = Path.Combine(_folder, "second");
+        foreach (string folder in (string[])[first, second])
+        {
+            Directory.CreateDirectory(folder);
+            DataSetBuilder.Build(sources, new DataSetSize(3, 40, 6, 20), null, CancellationToken.None, folder);
+        }
+
+        DataSetFiles.AssertNothingLeaks(first);
+        DataSetFiles.AssertSamplesHold(first, "train");
+        DataSetFiles.AssertSamplesHold(first, "test");
+        Assert.Equal(DataSetFiles.Hashes(first), DataSetFiles.Hashes(second));
+    }
+}
