@@ -16,8 +16,11 @@ internal static class DataBuildCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var name = new Argument<string>("set") { Description = "flags, market or monuments." };
-        name.AcceptOnlyFromAmong("flags", "market", "monuments");
+        var name = new Argument<string>("set")
+        {
+            Description = "flags, market, monuments, or samples (the pictures of px demo).",
+        };
+        name.AcceptOnlyFromAmong("flags", "market", "monuments", "samples");
         var output = new Option<DirectoryInfo>("--out") { Description = "Folder to write.", Required = true };
         var seed = new Option<ulong>("--seed")
         {
@@ -48,9 +51,12 @@ internal static class DataBuildCommand
         int validation = Math.Min(150, Math.Max(1, scenes / 10));
         var size = new DataSetSize(seed, scenes, validation, Math.Min(TestScenesMax, scenes));
         var cache = new SourceCache(report: what => AnsiConsole.MarkupLineInterpolated($"[grey]{what}[/]"));
-        DataSetCounts counts = name == "monuments"
-            ? await MonumentSources.BuildAsync(cache, cancellation, folder)
-            : await BuildComposedAsync(name, cache, size, folder, cancellation);
+        DataSetCounts counts = name switch
+        {
+            "monuments" => await MonumentSources.BuildAsync(cache, seed, cancellation, folder),
+            "samples" => await SampleSources.BuildAsync(cache, cancellation, folder),
+            _ => await BuildComposedAsync(name, cache, size, folder, cancellation),
+        };
         var table = new Table().AddColumns("split", "samples");
         foreach ((string split, int samples) in counts.Samples)
         {
@@ -58,7 +64,8 @@ internal static class DataBuildCommand
         }
 
         AnsiConsole.Write(table.AddRow("documents", $"{counts.Documents}"));
-        AnsiConsole.MarkupLineInterpolated($"Look at {Path.Combine(folder, "contact-sheet.png")}");
+        string look = Path.Combine(folder, name == "samples" ? "" : "contact-sheet.png");
+        AnsiConsole.MarkupLineInterpolated($"Look at {look}");
         return 0;
     }
 

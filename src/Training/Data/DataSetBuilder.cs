@@ -78,6 +78,43 @@ public static class DataSetBuilder
             sheet.AddRange(shown.Select((picture, i) => (picture!, Caption(samples[i]))));
         }
 
+        return Finish(sources, size, split, counts, sheet, folder);
+    }
+
+    /// <summary>Builds a set of whole pictures that has a test split only: every entity is held out.</summary>
+    internal static DataSetCounts BuildWhole(SourceSet sources, ulong seed, int scenesEach,
+        Func<EntitySource, SeededRandom, Scene> take, string folder)
+    {
+        var split = new EntitySplit(sources, testOnly: true);
+        var writer = new QuestionWriter(sources, split, split.Test, "test");
+        string images = Fresh(Path.Combine(folder, "images", "test"));
+        var samples = new List<Sample>();
+        var sheet = new List<(RgbImage Picture, string Caption)>();
+        for (int number = 0; number < split.Test.Count * scenesEach; number++)
+        {
+            SeededRandom random = SeededRandom.ForStream(seed, (ulong)number);
+            Scene scene = take(split.Test[number % split.Test.Count], random);
+            string file = $"{number:D6}.jpg";
+            File.WriteAllBytes(Path.Combine(images, file), PictureCodec.EncodeJpeg(scene.Image, JpegQuality));
+            IReadOnlyList<Sample> written = writer.Write(scene, $"test-{number:D6}", $"images/test/{file}", random);
+            samples.AddRange(written);
+            if (number < SheetScenes)
+            {
+                sheet.Add((scene.Image, Caption(written)));
+            }
+        }
+
+        JsonLines.Write<Sample>([], Path.Combine(folder, "train.jsonl"));
+        JsonLines.Write<Sample>([], Path.Combine(folder, "val.jsonl"));
+        JsonLines.Write(samples, Path.Combine(folder, "test.jsonl"));
+        var counts = new Dictionary<string, int>(StringComparer.Ordinal) { ["test"] = samples.Count };
+        var size = new DataSetSize(seed, 0, 0, split.Test.Count * scenesEach);
+        return Finish(sources, size, split, counts, sheet, folder);
+    }
+
+    private static DataSetCounts Finish(SourceSet sources, DataSetSize size, EntitySplit split,
+        Dictionary<string, int> counts, List<(RgbImage Picture, string Caption)> sheet, string folder)
+    {
         if (sheet.Count > 0)
         {
             File.WriteAllBytes(Path.Combine(folder, "contact-sheet.png"),

@@ -15,11 +15,13 @@ public sealed class EntitySplit
     private readonly NameMatcher _testNames;
 
     /// <summary>Splits the entities of a source set.</summary>
-    public EntitySplit(SourceSet sources)
+    /// <param name="sources">The source set.</param>
+    /// <param name="testOnly">True to hold out all of them.</param>
+    public EntitySplit(SourceSet sources, bool testOnly = false)
     {
         List<EntitySource> shown = sources.Entities.Where(entity => entity.Cutout is not null).ToList();
-        HashSet<string> mentioned = FindMentioned(sources);
-        int count = (int)Math.Round(sources.Entities.Count * TestShare);
+        HashSet<string> mentioned = testOnly ? [] : FindMentioned(sources);
+        int count = testOnly ? shown.Count : (int)Math.Round(sources.Entities.Count * TestShare);
         Test = shown.Where(entity => !mentioned.Contains(entity.Id)).OrderBy(entity => Hash(entity.Id)).Take(count)
             .OrderBy(entity => entity.Id, StringComparer.Ordinal).ToList();
         _test = Test.Select(entity => entity.Id).ToHashSet(StringComparer.Ordinal);

@@ -85,7 +85,7 @@ public sealed class DataSetBuilderTests : IDisposable
     {
         string folder = Path.Combine(_folder, name);
         Directory.CreateDirectory(folder);
-        DataSetBuilder.Build(TinySources.Create(), new DataSetSize(seed, scenes, Math.Max(1, scenes / 5), scenes / 2), null,
-            CancellationToken.None, folder);
+        var size = new DataSetSize(seed, scenes, Math.Max(1, scenes / 5), scenes / 2);
+        DataSetBuilder.Build(TinySources.Create(), size, null, CancellationToken.None, folder);
     }
 }

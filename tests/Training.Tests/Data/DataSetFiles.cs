@@ -9,12 +9,14 @@ namespace PixSearch.Training.Tests.Data;
 /// <summary>Checks that read a data set from its files, as a user would.</summary>
 internal static class DataSetFiles
 {
-    /// <summary>Held-out entities occur in no scene, question, trajectory or evidence of training and validation.</summary>
+    /// <summary>Held-out entities occur in no scene, question, trajectory or evidence of training and
+    /// validation.</summary>
     public static void AssertNothingLeaks(string folder)
     {
         HashSet<string> test = TestEntities(folder);
         Assert.NotEmpty(test);
-        Dictionary<string, KbDocument> documents = JsonLines.Read<KbDocument>(Path.Combine(folder, "kb", "documents.jsonl"))
+        Dictionary<string, KbDocument> documents = JsonLines
+            .Read<KbDocument>(Path.Combine(folder, "kb", "documents.jsonl"))
             .ToDictionary(document => document.Id, StringComparer.Ordinal);
         var names = new NameMatcher(test.Select(id => documents[id].Title));
         foreach (string split in (string[])["train", "val"])
@@ -25,13 +27,16 @@ internal static class DataSetFiles
                 Assert.DoesNotContain(sample.Searches, search => test.Contains(search.Gold));
                 // The whole line, so that no field is forgotten.
                 Assert.Empty(names.FindAll(JsonSerializer.Serialize(sample, Sample.JsonOptions)));
-                Assert.All(sample.Searches,
-                    search => Assert.Empty(names.FindAll(documents[search.Gold].Title + " " + documents[search.Gold].Text)));
+                foreach (KbDocument document in sample.Searches.Select(search => documents[search.Gold]))
+                {
+                    Assert.Empty(names.FindAll($"{document.Title} {document.Text}"));
+                }
             }
         }
 
         Assert.All(Sample.ReadAll(Path.Combine(folder, "test.jsonl")).SelectMany(sample => sample.Entities),
-            entity => Assert.True(test.Contains(entity.Id) || entity.Id.StartsWith("object:", StringComparison.Ordinal)));
+            entity => Assert.True(
+                test.Contains(entity.Id) || entity.Id.StartsWith("object:", StringComparison.Ordinal)));
     }
 
     /// <summary>Pictures, masks, spans, searches and answers of every sample fit together.</summary>

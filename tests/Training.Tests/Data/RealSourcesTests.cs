@@ -14,7 +14,10 @@ public sealed class RealSourcesTests : IDisposable
         SourceSet sources = await FlagSources.LoadAsync(new SourceCache(), CancellationToken.None);
 
         Assert.Equal(250, sources.Entities.Count);
-        Assert.Equal(50, new EntitySplit(sources).Test.Count);
+        var split = new EntitySplit(sources);
+        Assert.Equal(50, split.Test.Count);
+        // The committed samples show only countries that training has never seen.
+        Assert.All(SampleSources.EntityIds, id => Assert.True(split.IsTest(id), id));
         AssertBuild(sources);
     }
 
@@ -36,7 +39,7 @@ public sealed class RealSourcesTests : IDisposable
         foreach (string folder in (string[])[first, second])
         {
             Directory.CreateDirectory(folder);
-            DataSetBuilder.Build(sources, new DataSetSize(3, 40, 6, 20), null, CancellationToken.None, folder);
+            DataSetBuilder.Build(sources, new DataSetSize(3, 24, 3, 10), null, CancellationToken.None, folder);
         }
 
         DataSetFiles.AssertNothingLeaks(first);

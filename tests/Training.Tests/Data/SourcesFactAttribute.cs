@@ -2,7 +2,8 @@ using System.Diagnostics;
 
 namespace PixSearch.Training.Tests.Data;
 
-/// <summary>A test that needs the source packages; skipped, with the reason, where the registries cannot be reached.</summary>
+/// <summary>A test that needs the source packages; skipped, with the reason, where the registries cannot be
+/// reached.</summary>
 public sealed class SourcesFactAttribute : FactAttribute
 {
     private const int PatienceMs = 30_000;

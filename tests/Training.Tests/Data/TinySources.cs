@@ -3,7 +3,8 @@ using PixSearch.Training.Data;
 
 namespace PixSearch.Training.Tests.Data;
 
-/// <summary>A source set that is drawn here: 20 striped cloths with invented facts, three plain things, two backgrounds.</summary>
+/// <summary>A source set that is drawn here: 20 striped cloths with invented facts, three plain things, two
+/// backgrounds.</summary>
 internal static class TinySources
 {
     private static readonly FactKind s_capital = new("capital", "capital {value}", ValueForm.Name,

@@ -11,65 +11,6 @@ public static class FlagSources
     private const double LookAlikeMax = 9;
     private const int CardCharactersMax = 152;
 
-    private static readonly FactKind s_capital = new("capital", "capital {value}", ValueForm.Name,
-    [
-        "What is the capital of the country of {ref}?", "Which city is the capital of the country of {ref}?",
-        "{ref} belongs to a country. What is its capital?", "Name the capital of the country that uses {ref}.",
-    ], "Its capital is {value}.", "capital");
-
-    private static readonly FactKind s_region = new("region", "continent {value}", ValueForm.Name,
-    [
-        "On which continent is the country of {ref}?", "Which continent does the country of {ref} belong to?",
-    ], "Its continent is {value}.", "continent");
-
-    private static readonly FactKind s_subregion = new("subregion", "subregion {value}", ValueForm.Name,
-    [
-        "Which subregion is the country of {ref} in?", "What is the subregion of the country of {ref}?",
-    ], "Its subregion is {value}.", "subregion");
-
-    private static readonly FactKind s_currency = new("currency", "currency {value}", ValueForm.Name,
-    [
-        "What is the currency of the country of {ref}?", "Which money is used in the country of {ref}?",
-        "With which currency does one pay in the country of {ref}?",
-    ], "Its currency is {value}.", "currency");
-
-    private static readonly FactKind s_language = new("language", "language {value}", ValueForm.Name,
-    [
-        "Which language is spoken in the country of {ref}?", "What is the language of the country of {ref}?",
-    ], "Its language is {value}.", "language");
-
-    private static readonly FactKind s_area = new("area", "area {value}", ValueForm.Number,
-    [
-        "How large is the country of {ref}?", "What is the area of the country of {ref}?",
-    ], "Its area is {value}.", "area");
-
-    private static readonly FactKind s_neighbours = new("neighbours", "neighbours {value}", ValueForm.Number,
-    [
-        "How many neighbours does the country of {ref} have?", "How many countries border the country of {ref}?",
-    ], "Its number of neighbours is {value}.", "number of neighbours");
-
-    private static readonly FactKind s_callingCode = new("calling-code", "calling code {value}", ValueForm.Number,
-    [
-        "What is the calling code of the capital of the country of {ref}?",
-        "Which calling code does one dial for the capital of the country of {ref}?",
-    ], "The calling code is {value}.", "calling code");
-
-    private static readonly FactKind s_domain = new("domain", "internet domain {value}", ValueForm.Code,
-    [
-        "What is the internet domain of the capital of the country of {ref}?",
-    ], "The internet domain is {value}.", "internet domain");
-
-    private static readonly FactKind s_currencyCode = new("currency-code", "currency code {value}", ValueForm.Code,
-    [
-        "What is the code of the currency of the country of {ref}?",
-        "Which currency code has the money of the country of {ref}?",
-    ], "The currency code is {value}.", "currency code");
-
-    private static readonly FactKind s_users = new("users", "number of users {value}", ValueForm.Number,
-    [
-        "How many countries use the currency of the country of {ref}?",
-    ], "The number of users is {value}.", "number of users");
-
     /// <summary>Fetches and reads everything.</summary>
     public static async Task<SourceSet> LoadAsync(SourceCache cache, CancellationToken cancellation)
     {
@@ -148,7 +89,7 @@ public static class FlagSources
             .FirstOrDefault();
         if (capital is not null)
         {
-            var fact = new Fact(s_capital, capital);
+            var fact = new Fact(FlagFacts.Capital, capital);
             facts.Add(fact);
             if (!names.Contains(capital))
             {
@@ -156,17 +97,17 @@ public static class FlagSources
             }
         }
 
-        Add(s_region, country.GetProperty("region").GetString()!, facts);
-        Add(s_subregion, country.GetProperty("subregion").GetString()!, facts);
+        Add(FlagFacts.Continent, country.GetProperty("region").GetString()!, facts);
+        Add(FlagFacts.Subregion, country.GetProperty("subregion").GetString()!, facts);
         foreach ((string currencyCode, string currency) in Currencies(country).Take(1))
         {
-            var fact = new Fact(s_currency, currency);
+            var fact = new Fact(FlagFacts.Currency, currency);
             facts.Add(fact);
             string id = $"currency:{currencyCode}";
             documents.TryAdd(id, new SideDocument(id, currency,
             [
-                new Fact(s_currencyCode, currencyCode),
-                new Fact(s_users, users[currencyCode].ToString(CultureInfo.InvariantCulture)),
+                new Fact(FlagFacts.CurrencyCode, currencyCode),
+                new Fact(FlagFacts.Users, users[currencyCode].ToString(CultureInfo.InvariantCulture)),
             ]));
             hops.AddRange(documents[id].Facts.Select(second => new Hop(fact, documents[id], second)));
         }
@@ -176,16 +117,17 @@ public static class FlagSources
         if (languages.Length > 0)
         {
             string both = string.Join(" and ", languages);
-            facts.Add(new Fact(s_language, both, languages.Prepend(both).Distinct(StringComparer.Ordinal).ToList()));
+            facts.Add(new Fact(FlagFacts.Language, both,
+                languages.Prepend(both).Distinct(StringComparer.Ordinal).ToList()));
         }
 
         long area = (long)Math.Round(country.GetProperty("area").GetDouble());
         if (area > 0)
         {
-            facts.Add(new Fact(s_area, $"{area} sq km", [$"{area} sq km", $"{area}"]));
+            facts.Add(new Fact(FlagFacts.Area, $"{area} sq km", [$"{area} sq km", $"{area}"]));
         }
 
-        facts.Add(new Fact(s_neighbours,
+        facts.Add(new Fact(FlagFacts.Neighbours,
             country.GetProperty("borders").GetArrayLength().ToString(CultureInfo.InvariantCulture)));
         while (name.Length + 2 + facts.Sum(fact => fact.Card.Length + 2) > CardCharactersMax)
         {
@@ -212,12 +154,12 @@ public static class FlagSources
         var second = new List<Fact>();
         if (calling.Length > 0)
         {
-            second.Add(new Fact(s_callingCode, calling, [calling, "+" + calling]));
+            second.Add(new Fact(FlagFacts.CallingCode, calling, [calling, "+" + calling]));
         }
 
         if (domain is not null && domain.All(char.IsAsciiLetter))
         {
-            second.Add(new Fact(s_domain, domain, [domain, "." + domain]));
+            second.Add(new Fact(FlagFacts.Domain, domain, [domain, "." + domain]));
         }
 
         // Two capitals of one name (Kingston, Georgetown): the second has no document of its own.
