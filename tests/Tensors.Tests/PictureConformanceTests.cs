@@ -9,6 +9,9 @@ public sealed class PictureConformanceTests
     [InlineData(2, 6, 10, 10, 9, 3, 2, 2, 1, 3)]
     [InlineData(1, 8, 9, 9, 8, 5, 5, 1, 2, 8)]
     [InlineData(2, 16, 20, 20, 33, 3, 3, 1, 1, 1)]
+    [InlineData(1, 2, 1, 1, 3, 5, 5, 1, 2, 1)]
+    [InlineData(1, 2, 2, 1, 3, 5, 5, 3, 2, 1)]
+    [InlineData(2, 3, 2, 3, 3, 7, 7, 2, 3, 3)]
     public void Conv2d_ForwardAndBackward_EqualReference(int batch, int input, int height, int width, int output, int kernelHeight,
         int kernelWidth, int stride, int padding, int groups) => Conformance.Check("Conv2d", 31, (b, n) =>
     {

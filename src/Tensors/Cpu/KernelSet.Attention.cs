@@ -8,6 +8,9 @@ internal abstract unsafe partial class KernelSet
     /// <summary>Gradients of attention.</summary>
     public abstract void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y,
         float* dy, in AttentionGradientPointers gradients);
+
+    /// <summary>Attention of single rows over pages.</summary>
+    public abstract void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows, KvStore store);
 }
 
 internal sealed unsafe partial class KernelSet<S, V>
@@ -20,4 +23,28 @@ internal sealed unsafe partial class KernelSet<S, V>
     public override void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y,
         float* dy, in AttentionGradientPointers gradients) =>
         AttentionBackwardJob<S, V>.RunAll(context, shape, q, k, v, y, dy, gradients);
+
+    /// <inheritdoc/>
+    public override void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows, KvStore store)
+    {
+        int group = arguments.Heads / store.Heads;
+        int each = (arguments.VisibleMax + 15) / 16 * 16;
+        using Scratch scratch = new(context.Memory, (long)each * group * context.Pool.ThreadCount);
+        var job = new PagedDecodeJob<S, V>
+        {
+            Rows = rows,
+            Q = arguments.Q,
+            Keys = arguments.Keys,
+            Values = arguments.Values,
+            Y = arguments.Y,
+            Heads = arguments.Heads,
+            KvHeads = store.Heads,
+            Size = store.HeadSize,
+            PageSize = store.PageSize,
+            Scale = arguments.Scale,
+            Scratch = scratch.Pointer,
+            ScratchEach = each,
+        };
+        context.Pool.Run(job, arguments.RowCount * store.Heads);
+    }
 }

@@ -67,9 +67,9 @@ internal static unsafe class Unfolding
             (int width, int stride) = (Shape.OutWidth, Shape.Stride);
 
             // Output columns whose input column across + c * stride - padding lies inside.
-            int first = Math.Max(0, (Shape.Padding - across + stride - 1) / stride);
-            int end = Math.Min(width, ((Shape.InWidth - 1 + Shape.Padding - across) / stride) + 1);
-            end = Math.Max(first, end);
+            int first = Math.Clamp((Shape.Padding - across + stride - 1) / stride, 0, width);
+            int last = Shape.InWidth - 1 + Shape.Padding - across;
+            int end = last < 0 ? first : Math.Clamp((last / stride) + 1, first, width);
             for (int r = 0; r < Shape.OutHeight; r++, row += width)
             {
                 int y = (r * stride) - Shape.Padding + down;
