@@ -3,10 +3,22 @@ namespace PixSearch.Tensors;
 public sealed unsafe partial class CpuBackend
 {
     /// <inheritdoc/>
+    public override void Prepare(Weight weight, WeightType type)
+    {
+        if (weight.Shape.Rank != 2 || weight.Plain is null)
+        {
+            return;
+        }
+
+        Pack(weight, type);
+        weight.DropPlain(type);
+    }
+
+    /// <inheritdoc/>
     protected override void LinearCore(float* x, int rows, Weight weight, float* bias, float* y)
     {
         var shape = new GemmShape(rows, weight.Shape[0], weight.Shape[1]);
-        _kernels.GemmPacked(_context, shape, new GemmOperand(x, shape.K, false), PackedOf(weight).Panels, bias, y, shape.N);
+        _kernels.Linear(_context, shape, x, PackedOf(weight), bias, y);
     }
 
     /// <inheritdoc/>
@@ -22,19 +34,59 @@ public sealed unsafe partial class CpuBackend
     private protected override void GemmCore(GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc, bool accumulate) =>
         _kernels.Gemm(_context, shape, a, b, c, ldc, accumulate);
 
+    /// <inheritdoc/>
+    protected override void WidenCore(Weight weight, float* y)
+    {
+        PackedWeight packed = PackedOf(weight);
+        for (int row = 0; row < weight.Shape[0]; row++)
+        {
+            _kernels.WidenRow(packed, row, weight.Shape[1], y + ((long)row * weight.Shape[1]));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void WidenRowsCore(Weight table, ReadOnlySpan<int> indices, float* y)
+    {
+        PackedWeight packed = PackedOf(table);
+        int width = table.Shape[1];
+        for (int i = 0; i < indices.Length; i++, y += width)
+        {
+            if (indices[i] < 0)
+            {
+                new Span<float>(y, width).Clear();
+            }
+            else
+            {
+                _kernels.WidenRow(packed, indices[i], width, y);
+            }
+        }
+    }
+
+    // The packed form, made again when training changed the plain one.
     private PackedWeight PackedOf(Weight weight)
     {
-        if (weight.Packed is PackedWeight packed && packed.Kernels == _kernels && weight.PackedVersion == weight.Version)
+        if (weight.Packed is PackedWeight packed && packed.Kernels == _kernels
+            && (weight.PackedVersion == weight.Version || weight.Plain is null))
         {
             return packed;
         }
 
-        using Tensor plain = Use(weight);
+        if (weight.Plain is null)
+        {
+            throw new InvalidOperationException($"Weight {weight} was packed by another backend and its plain form was dropped.");
+        }
+
+        return Pack(weight, WeightType.F32);
+    }
+
+    private PackedWeight Pack(Weight weight, WeightType type)
+    {
         (int output, int input) = (weight.Shape[0], weight.Shape[1]);
-        NativeStorage storage = Memory.Rent(_kernels.PackedCount(output, input));
-        _kernels.Pack(_context, new GemmOperand(Pointer("Linear", plain), input, true), output, input, storage.Pointer);
+        float* plain = Pointer("Linear", weight.Plain!);
+        NativeStorage storage = Memory.Rent((_kernels.PackedBytes(type, output, input) + 3) / sizeof(float));
+        _kernels.Pack(_context, type, plain, output, input, (byte*)storage.Pointer);
         weight.Packed?.Dispose();
-        packed = new PackedWeight(_kernels, storage);
+        var packed = new PackedWeight(_kernels, type, storage);
         weight.Packed = packed;
         weight.PackedVersion = weight.Version;
         return packed;

@@ -20,15 +20,21 @@ public sealed unsafe partial class CpuBackend : ReferenceBackend
 
     /// <summary>Kernels by name (<c>avx512</c>, <c>avx2</c>, <c>vector128</c>, <c>scalar</c>; null for the best).</summary>
     public CpuBackend(string? kernels, NativePool? memory = null)
-        : this(KernelSet.Choose(kernels), memory ?? new NativePool())
+        : this(KernelSet.Choose(kernels), memory ?? new NativePool(), WorkerPool.Shared)
     {
     }
 
-    private CpuBackend(KernelSet kernels, NativePool memory)
+    /// <summary>For tests: threads of its own.</summary>
+    internal CpuBackend(string? kernels, WorkerPool pool)
+        : this(KernelSet.Choose(kernels), new NativePool(), pool)
+    {
+    }
+
+    private CpuBackend(KernelSet kernels, NativePool memory, WorkerPool pool)
         : base($"cpu/{kernels.Name}", memory)
     {
         _kernels = kernels;
-        _context = new CpuContext(WorkerPool.Shared, memory);
+        _context = new CpuContext(pool, memory);
     }
 
     /// <summary>Names that the constructor takes on this machine, best first.</summary>

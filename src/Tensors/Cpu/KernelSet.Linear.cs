@@ -6,15 +6,17 @@ internal abstract unsafe partial class KernelSet
     public abstract void Gemm(CpuContext context, GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
         bool accumulate);
 
-    /// <summary>c = a b + bias with a packed right side.</summary>
-    public abstract void GemmPacked(CpuContext context, GemmShape shape, GemmOperand a, float* panels, float* bias, float* c,
-        int ldc);
+    /// <summary>y = x W^T + bias with a packed weight.</summary>
+    public abstract void Linear(CpuContext context, GemmShape shape, float* x, PackedWeight weight, float* bias, float* y);
 
-    /// <summary>Elements of a packed right side [k, n].</summary>
-    public abstract long PackedCount(int n, int k);
+    /// <summary>Bytes of a packed weight [out, in].</summary>
+    public abstract long PackedBytes(WeightType type, int output, int input);
 
-    /// <summary>Packs a right side.</summary>
-    public abstract void Pack(CpuContext context, GemmOperand b, int n, int k, float* packed);
+    /// <summary>Packs a plain weight [out, in].</summary>
+    public abstract void Pack(CpuContext context, WeightType type, float* weight, int output, int input, byte* packed);
+
+    /// <summary>One row of a packed weight [out, in] as F32.</summary>
+    public abstract void WidenRow(PackedWeight weight, int row, int input, float* y);
 }
 
 internal sealed unsafe partial class KernelSet<S, V>
@@ -24,13 +26,49 @@ internal sealed unsafe partial class KernelSet<S, V>
         bool accumulate) => Tensors.Gemm.Run<S, V>(context, shape, a, b, c, ldc, accumulate);
 
     /// <inheritdoc/>
-    public override void GemmPacked(CpuContext context, GemmShape shape, GemmOperand a, float* panels, float* bias, float* c,
-        int ldc) => Tensors.Gemm.RunPacked<S, V>(context, shape, a, panels, bias, c, ldc, false);
+    public override void Linear(CpuContext context, GemmShape shape, float* x, PackedWeight weight, float* bias, float* y)
+    {
+        var a = new GemmOperand(x, shape.K, false);
+        switch (weight.Type)
+        {
+            case WeightType.F32:
+                Tensors.Gemm.RunPacked<S, V, PanelsF32<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N, false);
+                break;
+            case WeightType.BF16:
+                Tensors.Gemm.RunPacked<S, V, PanelsBF16<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N, false);
+                break;
+            default:
+                Tensors.Gemm.RunPacked<S, V, PanelsQ8<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N, false);
+                break;
+        }
+    }
 
     /// <inheritdoc/>
-    public override long PackedCount(int n, int k) => Tensors.Gemm.PackedCount<S, V>(n, k);
+    public override long PackedBytes(WeightType type, int output, int input) => Tensors.Gemm.Panels<S, V>(output) * (type switch
+    {
+        WeightType.F32 => PanelLayout.PanelBytes<S, V, PanelsF32<S, V>>(input),
+        WeightType.BF16 => PanelLayout.PanelBytes<S, V, PanelsBF16<S, V>>(input),
+        _ => PanelLayout.PanelBytes<S, V, PanelsQ8<S, V>>(input),
+    });
 
     /// <inheritdoc/>
-    public override void Pack(CpuContext context, GemmOperand b, int n, int k, float* packed) =>
-        Tensors.Gemm.Pack<S, V>(context.Pool, b, n, k, packed);
+    public override void Pack(CpuContext context, WeightType type, float* weight, int output, int input, byte* packed)
+    {
+        switch (type)
+        {
+            case WeightType.F32:
+                Tensors.Gemm.Pack<S, V>(context.Pool, new GemmOperand(weight, input, true), output, input, (float*)packed);
+                break;
+            case WeightType.BF16:
+                WeightPacking<S, V>.PackBF16(weight, output, input, packed);
+                break;
+            default:
+                WeightPacking<S, V>.PackQ8(weight, output, input, packed);
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void WidenRow(PackedWeight weight, int row, int input, float* y) =>
+        WeightPacking<S, V>.WidenRow(weight, row, input, y);
 }

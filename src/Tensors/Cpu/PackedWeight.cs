@@ -1,15 +1,18 @@
 namespace PixSearch.Tensors;
 
-/// <summary>A weight in the panels that one kernel set reads. Shape: [panels][in][2 * Width].</summary>
-internal sealed unsafe class PackedWeight(KernelSet kernels, NativeStorage storage) : IDisposable
+/// <summary>A weight in the panels (<see cref="IPanels{S, V}"/>) that one kernel set reads.</summary>
+internal sealed unsafe class PackedWeight(KernelSet kernels, WeightType type, NativeStorage storage) : IDisposable
 {
     private NativeStorage? _storage = storage;
 
     /// <summary>Who packed it: panels differ in width.</summary>
     public KernelSet Kernels { get; } = kernels;
 
+    /// <summary>How numbers are stored.</summary>
+    public WeightType Type { get; } = type;
+
     /// <summary>The panels.</summary>
-    public float* Panels => (_storage ?? throw new ObjectDisposedException(nameof(PackedWeight))).Pointer;
+    public byte* Panels => (byte*)(_storage ?? throw new ObjectDisposedException(nameof(PackedWeight))).Pointer;
 
     /// <inheritdoc/>
     public void Dispose() => Interlocked.Exchange(ref _storage, null)?.Release();

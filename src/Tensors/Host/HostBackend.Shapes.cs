@@ -122,20 +122,22 @@ public abstract unsafe partial class HostBackend
     }
 
     /// <inheritdoc/>
-    public Tensor Gather(Tensor table, ReadOnlySpan<int> indices)
+    public Tensor Gather(Tensor table, ReadOnlySpan<int> indices) => GatherRows("Gather", table, indices);
+
+    private Tensor GatherRows(string op, Tensor table, ReadOnlySpan<int> indices)
     {
         if (table.Rank == 0)
         {
-            Misuse("Gather", "the table needs rows", ("table", table.Shape));
+            Misuse(op, "the table needs rows", ("table", table.Shape));
         }
 
         int width = StrideOf(table.Shape, 0);
         Tensor result = Empty(table.Shape.With(0, indices.Length));
-        float* to = Pointer("Gather", result);
-        float* from = Pointer("Gather", table);
+        float* to = Pointer(op, result);
+        float* from = Pointer(op, table);
         for (int i = 0; i < indices.Length; i++, to += width)
         {
-            CheckIndex("Gather", indices[i], table.Shape);
+            CheckIndex(op, indices[i], table.Shape);
             var row = new Span<float>(to, width);
             if (indices[i] < 0)
             {
@@ -160,7 +162,7 @@ public abstract unsafe partial class HostBackend
 
         if (table.Plain is { } plain)
         {
-            return Gather(plain, indices);
+            return GatherRows("Embedding", plain, indices);
         }
 
         foreach (int index in indices)

@@ -67,6 +67,11 @@ public abstract unsafe partial class HostBackend : IGradientBackend
     }
 
     /// <inheritdoc/>
+    public virtual void Prepare(Weight weight, WeightType type)
+    {
+    }
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         Dispose(true);

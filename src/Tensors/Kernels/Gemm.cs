@@ -49,14 +49,15 @@ internal static unsafe class Gemm
     {
         using Scratch packed = new(context.Memory, PackedCount<S, V>(shape.N, shape.K));
         Pack<S, V>(context.Pool, b, shape.N, shape.K, packed.Pointer);
-        RunPacked<S, V>(context, shape, a, packed.Pointer, null, c, ldc, accumulate);
+        RunPacked<S, V, PanelsF32<S, V>>(context, shape, a, (byte*)packed.Pointer, null, c, ldc, accumulate);
     }
 
     /// <summary>c = a b (+ bias in every row), or c += a b, with the right side in panels.</summary>
-    public static void RunPacked<S, V>(CpuContext context, GemmShape shape, GemmOperand a, float* panels, float* bias, float* c,
+    public static void RunPacked<S, V, L>(CpuContext context, GemmShape shape, GemmOperand a, byte* panels, float* bias, float* c,
         int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V>
     {
         if (shape.M == 0 || shape.N == 0)
         {
@@ -64,7 +65,7 @@ internal static unsafe class Gemm
         }
 
         int slices = Math.Max(1, (shape.K + SliceMax - 1) / SliceMax);
-        int slice = Math.Max(1, (shape.K + slices - 1) / slices);
+        int slice = RoundUp(Math.Max(1, (shape.K + slices - 1) / slices), Math.Max(1, L.BlockRows));
         int rows = Math.Min(TaskRows / S.TileRows * S.TileRows, RoundUp(shape.M, S.TileRows));
         int rowTasks = (shape.M + rows - 1) / rows;
         int panelCount = Panels<S, V>(shape.N);
@@ -76,7 +77,7 @@ internal static unsafe class Gemm
         columnTasks = (panelCount + panelsEach - 1) / panelsEach;
         int scratchEach = rows * slice;
         using Scratch scratch = new(context.Memory, (long)scratchEach * context.Pool.ThreadCount);
-        var job = new GemmJob<S, V>
+        var job = new GemmJob<S, V, L>
         {
             Shape = shape,
             A = a,

@@ -1,15 +1,16 @@
 namespace PixSearch.Tensors;
 
 /// <summary>One task of a matrix product: some rows by some panels of c, all of k.</summary>
-internal unsafe struct GemmJob<S, V> : IJob
+internal unsafe struct GemmJob<S, V, L> : IJob
     where S : struct, ISimd<V>
     where V : unmanaged
+    where L : struct, IPanels<S, V>
 {
     public GemmShape Shape;
     public GemmOperand A;
 
-    /// <summary>Right side. Shape: [panels][K][2 * Width].</summary>
-    public float* Panels;
+    /// <summary>Right side in panels of kind L.</summary>
+    public byte* Panels;
 
     /// <summary>Shape: [N]; null for none.</summary>
     public float* Bias;
@@ -86,7 +87,7 @@ internal unsafe struct GemmJob<S, V> : IJob
         int width = 2 * S.Width;
         int column = panel * width;
         int columns = Math.Min(width, Shape.N - column);
-        float* b = Panels + ((((long)panel * Shape.K) + k0) * width);
+        byte* b = Panels + (panel * PanelLayout.PanelBytes<S, V, L>(Shape.K)) + PanelLayout.RowOffset<S, V, L>(k0);
         for (int i = 0; i < rows; i += S.TileRows)
         {
             int count = Math.Min(S.TileRows, rows - i);
@@ -95,7 +96,7 @@ internal unsafe struct GemmJob<S, V> : IJob
             float* a = packed + ((long)i * k);
             if (height == count && columns == width)
             {
-                MicroKernel.Run<S, V>(height, a, b, k, c, Ldc, accumulate);
+                MicroKernel.Run<S, V, L>(height, a, b, k, c, Ldc, accumulate);
             }
             else
             {
@@ -105,11 +106,11 @@ internal unsafe struct GemmJob<S, V> : IJob
     }
 
     // A tile that sticks out of c is computed aside.
-    private readonly void Edge(int height, int count, int columns, float* a, float* b, int k, float* c, bool accumulate)
+    private readonly void Edge(int height, int count, int columns, float* a, byte* b, int k, float* c, bool accumulate)
     {
         int width = 2 * S.Width;
         float* tile = stackalloc float[height * width];
-        MicroKernel.Run<S, V>(height, a, b, k, tile, width, false);
+        MicroKernel.Run<S, V, L>(height, a, b, k, tile, width, false);
         for (int i = 0; i < count; i++, c += Ldc, tile += width)
         {
             for (int j = 0; j < columns; j++)

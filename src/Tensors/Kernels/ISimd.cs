@@ -19,6 +19,15 @@ internal unsafe interface ISimd<V>
     /// <summary>Width floats from memory, unaligned.</summary>
     static abstract V Load(float* p);
 
+    /// <summary>The lower halves of Width words as the upper halves of floats: BF16 to F32.</summary>
+    static abstract V LoadLowHalves(uint* p);
+
+    /// <summary>The upper halves of Width words as the upper halves of floats: BF16 to F32.</summary>
+    static abstract V LoadHighHalves(uint* p);
+
+    /// <summary>Width signed bytes as floats.</summary>
+    static abstract V LoadBytes(sbyte* p);
+
     /// <summary>Width floats to memory, unaligned.</summary>
     static abstract void Store(float* p, V x);
 

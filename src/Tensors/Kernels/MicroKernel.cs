@@ -4,14 +4,11 @@ namespace PixSearch.Tensors;
 
 /// <summary>
 /// The inner kernels of matrix products: a tile of c, R rows by two vectors, is held in named locals (so in registers) while k runs.
-/// Sources are packed: a as [k][R], b as [k][2 * Width]; one broadcast of a feeds two multiply-adds. Every kernel adds the products of
-/// an element in the order of k, so the height of the tile does not change results.
+/// Sources are packed: a as [k][R], b as a panel (<see cref="IPanels{S, V}"/>); one broadcast of a feeds two multiply-adds. Every kernel
+/// adds the products of an element in the order of k, so the height of the tile does not change results.
 /// </summary>
 internal static unsafe class MicroKernel
 {
-    /// <summary>Tile heights that have a kernel, largest first.</summary>
-    public static ReadOnlySpan<int> Heights => [12, 8, 6, 4, 2, 1];
-
     /// <summary>The smallest height with a kernel that holds this many rows.</summary>
     public static int HeightFor(int rows) => rows switch
     {
@@ -23,33 +20,40 @@ internal static unsafe class MicroKernel
     };
 
     /// <summary>
-    /// c [height, 2 * Width] = a b, or += with <paramref name="accumulate"/>. Sources a [k][height] and b [k][2 * Width] are packed;
-    /// rows of c are <paramref name="ldc"/> elements apart.
+    /// c [height, 2 * Width] = a b, or += with <paramref name="accumulate"/>, for F32 sources a [k][height] and b [k][2 * Width]; rows of
+    /// c are <paramref name="ldc"/> elements apart.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Run<S, V>(int height, float* a, float* b, int k, float* c, int ldc, bool accumulate)
         where S : struct, ISimd<V>
+        where V : unmanaged => Run<S, V, PanelsF32<S, V>>(height, a, (byte*)b, k, c, ldc, accumulate);
+
+    /// <summary>The same for any kind of panel; b begins with a block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Run<S, V, L>(int height, float* a, byte* b, int k, float* c, int ldc, bool accumulate)
+        where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V>
     {
         switch (height)
         {
             case 12:
-                Rows12<S, V>(a, b, k, c, ldc, accumulate);
+                Rows12<S, V, L>(a, b, k, c, ldc, accumulate);
                 break;
             case 8:
-                Rows8<S, V>(a, b, k, c, ldc, accumulate);
+                Rows8<S, V, L>(a, b, k, c, ldc, accumulate);
                 break;
             case 6:
-                Rows6<S, V>(a, b, k, c, ldc, accumulate);
+                Rows6<S, V, L>(a, b, k, c, ldc, accumulate);
                 break;
             case 4:
-                Rows4<S, V>(a, b, k, c, ldc, accumulate);
+                Rows4<S, V, L>(a, b, k, c, ldc, accumulate);
                 break;
             case 2:
-                Rows2<S, V>(a, b, k, c, ldc, accumulate);
+                Rows2<S, V, L>(a, b, k, c, ldc, accumulate);
                 break;
             case 1:
-                Rows1<S, V>(a, b, k, c, ldc, accumulate);
+                Rows1<S, V, L>(a, b, k, c, ldc, accumulate);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(height), height, "No kernel of this height.");
@@ -73,55 +77,64 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows12<S, V>(float* a, float* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows12<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V>
     {
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
         V l8 = S.Zero, r8 = S.Zero, l9 = S.Zero, r9 = S.Zero, l10 = S.Zero, r10 = S.Zero, l11 = S.Zero, r11 = S.Zero;
-        for (int i = 0; i < k; i++)
+        int i = 0;
+        while (i < k)
         {
-            V left = S.Load(b);
-            V right = S.Load(b + S.Width);
-            V x = S.Splat(*a);
-            l0 = S.Fma(x, left, l0);
-            r0 = S.Fma(x, right, r0);
-            x = S.Splat(a[1]);
-            l1 = S.Fma(x, left, l1);
-            r1 = S.Fma(x, right, r1);
-            x = S.Splat(a[2]);
-            l2 = S.Fma(x, left, l2);
-            r2 = S.Fma(x, right, r2);
-            x = S.Splat(a[3]);
-            l3 = S.Fma(x, left, l3);
-            r3 = S.Fma(x, right, r3);
-            x = S.Splat(a[4]);
-            l4 = S.Fma(x, left, l4);
-            r4 = S.Fma(x, right, r4);
-            x = S.Splat(a[5]);
-            l5 = S.Fma(x, left, l5);
-            r5 = S.Fma(x, right, r5);
-            x = S.Splat(a[6]);
-            l6 = S.Fma(x, left, l6);
-            r6 = S.Fma(x, right, r6);
-            x = S.Splat(a[7]);
-            l7 = S.Fma(x, left, l7);
-            r7 = S.Fma(x, right, r7);
-            x = S.Splat(a[8]);
-            l8 = S.Fma(x, left, l8);
-            r8 = S.Fma(x, right, r8);
-            x = S.Splat(a[9]);
-            l9 = S.Fma(x, left, l9);
-            r9 = S.Fma(x, right, r9);
-            x = S.Splat(a[10]);
-            l10 = S.Fma(x, left, l10);
-            r10 = S.Fma(x, right, r10);
-            x = S.Splat(a[11]);
-            l11 = S.Fma(x, left, l11);
-            r11 = S.Fma(x, right, r11);
-            a += 12;
-            b += 2 * S.Width;
+            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            V scaleLeft = L.ScaleLeft(b);
+            V scaleRight = L.ScaleRight(b);
+            b += L.HeaderBytes;
+            for (; i < end; i++)
+            {
+                V left = L.Left(b, scaleLeft);
+                V right = L.Right(b, scaleRight);
+                V x = S.Splat(*a);
+                l0 = S.Fma(x, left, l0);
+                r0 = S.Fma(x, right, r0);
+                x = S.Splat(a[1]);
+                l1 = S.Fma(x, left, l1);
+                r1 = S.Fma(x, right, r1);
+                x = S.Splat(a[2]);
+                l2 = S.Fma(x, left, l2);
+                r2 = S.Fma(x, right, r2);
+                x = S.Splat(a[3]);
+                l3 = S.Fma(x, left, l3);
+                r3 = S.Fma(x, right, r3);
+                x = S.Splat(a[4]);
+                l4 = S.Fma(x, left, l4);
+                r4 = S.Fma(x, right, r4);
+                x = S.Splat(a[5]);
+                l5 = S.Fma(x, left, l5);
+                r5 = S.Fma(x, right, r5);
+                x = S.Splat(a[6]);
+                l6 = S.Fma(x, left, l6);
+                r6 = S.Fma(x, right, r6);
+                x = S.Splat(a[7]);
+                l7 = S.Fma(x, left, l7);
+                r7 = S.Fma(x, right, r7);
+                x = S.Splat(a[8]);
+                l8 = S.Fma(x, left, l8);
+                r8 = S.Fma(x, right, r8);
+                x = S.Splat(a[9]);
+                l9 = S.Fma(x, left, l9);
+                r9 = S.Fma(x, right, r9);
+                x = S.Splat(a[10]);
+                l10 = S.Fma(x, left, l10);
+                r10 = S.Fma(x, right, r10);
+                x = S.Splat(a[11]);
+                l11 = S.Fma(x, left, l11);
+                r11 = S.Fma(x, right, r11);
+                a += 12;
+                b += L.RowBytes;
+            }
         }
 
         Put<S, V>(c, l0, r0, accumulate);
@@ -139,42 +152,51 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows8<S, V>(float* a, float* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows8<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V>
     {
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
-        for (int i = 0; i < k; i++)
+        int i = 0;
+        while (i < k)
         {
-            V left = S.Load(b);
-            V right = S.Load(b + S.Width);
-            V x = S.Splat(*a);
-            l0 = S.Fma(x, left, l0);
-            r0 = S.Fma(x, right, r0);
-            x = S.Splat(a[1]);
-            l1 = S.Fma(x, left, l1);
-            r1 = S.Fma(x, right, r1);
-            x = S.Splat(a[2]);
-            l2 = S.Fma(x, left, l2);
-            r2 = S.Fma(x, right, r2);
-            x = S.Splat(a[3]);
-            l3 = S.Fma(x, left, l3);
-            r3 = S.Fma(x, right, r3);
-            x = S.Splat(a[4]);
-            l4 = S.Fma(x, left, l4);
-            r4 = S.Fma(x, right, r4);
-            x = S.Splat(a[5]);
-            l5 = S.Fma(x, left, l5);
-            r5 = S.Fma(x, right, r5);
-            x = S.Splat(a[6]);
-            l6 = S.Fma(x, left, l6);
-            r6 = S.Fma(x, right, r6);
-            x = S.Splat(a[7]);
-            l7 = S.Fma(x, left, l7);
-            r7 = S.Fma(x, right, r7);
-            a += 8;
-            b += 2 * S.Width;
+            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            V scaleLeft = L.ScaleLeft(b);
+            V scaleRight = L.ScaleRight(b);
+            b += L.HeaderBytes;
+            for (; i < end; i++)
+            {
+                V left = L.Left(b, scaleLeft);
+                V right = L.Right(b, scaleRight);
+                V x = S.Splat(*a);
+                l0 = S.Fma(x, left, l0);
+                r0 = S.Fma(x, right, r0);
+                x = S.Splat(a[1]);
+                l1 = S.Fma(x, left, l1);
+                r1 = S.Fma(x, right, r1);
+                x = S.Splat(a[2]);
+                l2 = S.Fma(x, left, l2);
+                r2 = S.Fma(x, right, r2);
+                x = S.Splat(a[3]);
+                l3 = S.Fma(x, left, l3);
+                r3 = S.Fma(x, right, r3);
+                x = S.Splat(a[4]);
+                l4 = S.Fma(x, left, l4);
+                r4 = S.Fma(x, right, r4);
+                x = S.Splat(a[5]);
+                l5 = S.Fma(x, left, l5);
+                r5 = S.Fma(x, right, r5);
+                x = S.Splat(a[6]);
+                l6 = S.Fma(x, left, l6);
+                r6 = S.Fma(x, right, r6);
+                x = S.Splat(a[7]);
+                l7 = S.Fma(x, left, l7);
+                r7 = S.Fma(x, right, r7);
+                a += 8;
+                b += L.RowBytes;
+            }
         }
 
         Put<S, V>(c, l0, r0, accumulate);
@@ -188,36 +210,45 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows6<S, V>(float* a, float* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows6<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V>
     {
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero;
-        for (int i = 0; i < k; i++)
+        int i = 0;
+        while (i < k)
         {
-            V left = S.Load(b);
-            V right = S.Load(b + S.Width);
-            V x = S.Splat(*a);
-            l0 = S.Fma(x, left, l0);
-            r0 = S.Fma(x, right, r0);
-            x = S.Splat(a[1]);
-            l1 = S.Fma(x, left, l1);
-            r1 = S.Fma(x, right, r1);
-            x = S.Splat(a[2]);
-            l2 = S.Fma(x, left, l2);
-            r2 = S.Fma(x, right, r2);
-            x = S.Splat(a[3]);
-            l3 = S.Fma(x, left, l3);
-            r3 = S.Fma(x, right, r3);
-            x = S.Splat(a[4]);
-            l4 = S.Fma(x, left, l4);
-            r4 = S.Fma(x, right, r4);
-            x = S.Splat(a[5]);
-            l5 = S.Fma(x, left, l5);
-            r5 = S.Fma(x, right, r5);
-            a += 6;
-            b += 2 * S.Width;
+            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            V scaleLeft = L.ScaleLeft(b);
+            V scaleRight = L.ScaleRight(b);
+            b += L.HeaderBytes;
+            for (; i < end; i++)
+            {
+                V left = L.Left(b, scaleLeft);
+                V right = L.Right(b, scaleRight);
+                V x = S.Splat(*a);
+                l0 = S.Fma(x, left, l0);
+                r0 = S.Fma(x, right, r0);
+                x = S.Splat(a[1]);
+                l1 = S.Fma(x, left, l1);
+                r1 = S.Fma(x, right, r1);
+                x = S.Splat(a[2]);
+                l2 = S.Fma(x, left, l2);
+                r2 = S.Fma(x, right, r2);
+                x = S.Splat(a[3]);
+                l3 = S.Fma(x, left, l3);
+                r3 = S.Fma(x, right, r3);
+                x = S.Splat(a[4]);
+                l4 = S.Fma(x, left, l4);
+                r4 = S.Fma(x, right, r4);
+                x = S.Splat(a[5]);
+                l5 = S.Fma(x, left, l5);
+                r5 = S.Fma(x, right, r5);
+                a += 6;
+                b += L.RowBytes;
+            }
         }
 
         Put<S, V>(c, l0, r0, accumulate);
@@ -229,29 +260,38 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4<S, V>(float* a, float* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows4<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V>
     {
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
-        for (int i = 0; i < k; i++)
+        int i = 0;
+        while (i < k)
         {
-            V left = S.Load(b);
-            V right = S.Load(b + S.Width);
-            V x = S.Splat(*a);
-            l0 = S.Fma(x, left, l0);
-            r0 = S.Fma(x, right, r0);
-            x = S.Splat(a[1]);
-            l1 = S.Fma(x, left, l1);
-            r1 = S.Fma(x, right, r1);
-            x = S.Splat(a[2]);
-            l2 = S.Fma(x, left, l2);
-            r2 = S.Fma(x, right, r2);
-            x = S.Splat(a[3]);
-            l3 = S.Fma(x, left, l3);
-            r3 = S.Fma(x, right, r3);
-            a += 4;
-            b += 2 * S.Width;
+            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            V scaleLeft = L.ScaleLeft(b);
+            V scaleRight = L.ScaleRight(b);
+            b += L.HeaderBytes;
+            for (; i < end; i++)
+            {
+                V left = L.Left(b, scaleLeft);
+                V right = L.Right(b, scaleRight);
+                V x = S.Splat(*a);
+                l0 = S.Fma(x, left, l0);
+                r0 = S.Fma(x, right, r0);
+                x = S.Splat(a[1]);
+                l1 = S.Fma(x, left, l1);
+                r1 = S.Fma(x, right, r1);
+                x = S.Splat(a[2]);
+                l2 = S.Fma(x, left, l2);
+                r2 = S.Fma(x, right, r2);
+                x = S.Splat(a[3]);
+                l3 = S.Fma(x, left, l3);
+                r3 = S.Fma(x, right, r3);
+                a += 4;
+                b += L.RowBytes;
+            }
         }
 
         Put<S, V>(c, l0, r0, accumulate);
@@ -261,23 +301,32 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2<S, V>(float* a, float* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows2<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V>
     {
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero;
-        for (int i = 0; i < k; i++)
+        int i = 0;
+        while (i < k)
         {
-            V left = S.Load(b);
-            V right = S.Load(b + S.Width);
-            V x = S.Splat(*a);
-            l0 = S.Fma(x, left, l0);
-            r0 = S.Fma(x, right, r0);
-            x = S.Splat(a[1]);
-            l1 = S.Fma(x, left, l1);
-            r1 = S.Fma(x, right, r1);
-            a += 2;
-            b += 2 * S.Width;
+            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            V scaleLeft = L.ScaleLeft(b);
+            V scaleRight = L.ScaleRight(b);
+            b += L.HeaderBytes;
+            for (; i < end; i++)
+            {
+                V left = L.Left(b, scaleLeft);
+                V right = L.Right(b, scaleRight);
+                V x = S.Splat(*a);
+                l0 = S.Fma(x, left, l0);
+                r0 = S.Fma(x, right, r0);
+                x = S.Splat(a[1]);
+                l1 = S.Fma(x, left, l1);
+                r1 = S.Fma(x, right, r1);
+                a += 2;
+                b += L.RowBytes;
+            }
         }
 
         Put<S, V>(c, l0, r0, accumulate);
@@ -285,20 +334,29 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1<S, V>(float* a, float* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows1<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V>
     {
         V l0 = S.Zero, r0 = S.Zero;
-        for (int i = 0; i < k; i++)
+        int i = 0;
+        while (i < k)
         {
-            V left = S.Load(b);
-            V right = S.Load(b + S.Width);
-            V x = S.Splat(*a);
-            l0 = S.Fma(x, left, l0);
-            r0 = S.Fma(x, right, r0);
-            a += 1;
-            b += 2 * S.Width;
+            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            V scaleLeft = L.ScaleLeft(b);
+            V scaleRight = L.ScaleRight(b);
+            b += L.HeaderBytes;
+            for (; i < end; i++)
+            {
+                V left = L.Left(b, scaleLeft);
+                V right = L.Right(b, scaleRight);
+                V x = S.Splat(*a);
+                l0 = S.Fma(x, left, l0);
+                r0 = S.Fma(x, right, r0);
+                a += 1;
+                b += L.RowBytes;
+            }
         }
 
         Put<S, V>(c, l0, r0, accumulate);

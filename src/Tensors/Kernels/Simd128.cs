@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 namespace PixSearch.Tensors;
 
@@ -10,7 +11,7 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static int Width => 4;
 
     /// <inheritdoc/>
-    public static int TileRows => System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 12 : 6;
+    public static int TileRows => AdvSimd.IsSupported ? 12 : 6;
 
     /// <inheritdoc/>
     public static Vector128<float> Zero => Vector128<float>.Zero;
@@ -18,6 +19,21 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Load(float* p) => Vector128.Load(p);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadLowHalves(uint* p) => (Vector128.Load(p) << 16).AsSingle();
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadHighHalves(uint* p) =>
+        (Vector128.Load(p) & Vector128.Create(0xFFFF0000u)).AsSingle();
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadBytes(sbyte* p) =>
+        Vector128.ConvertToSingle(
+            Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(int*)p).AsSByte())));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -18,6 +18,15 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float Load(float* p) => *p;
 
     /// <inheritdoc/>
+    public static float LoadLowHalves(uint* p) => BitConverter.UInt32BitsToSingle(*p << 16);
+
+    /// <inheritdoc/>
+    public static float LoadHighHalves(uint* p) => BitConverter.UInt32BitsToSingle(*p & 0xFFFF0000u);
+
+    /// <inheritdoc/>
+    public static float LoadBytes(sbyte* p) => *p;
+
+    /// <inheritdoc/>
     public static void Store(float* p, float x) => *p = x;
 
     /// <inheritdoc/>

@@ -18,7 +18,7 @@ internal interface IJob
 /// Results do not depend on the number of threads: jobs are cut into tasks by sizes alone, each task writes elements of its own, and
 /// reductions over tasks are done in task order by the caller.
 /// </remarks>
-internal sealed unsafe class WorkerPool
+internal sealed unsafe class WorkerPool : IDisposable
 {
     private const int SpinRounds = 400;
     private const int YieldRounds = 40;
@@ -33,12 +33,14 @@ internal sealed unsafe class WorkerPool
     private int _count;
     private int _finished;
     private int _parked;
+    private volatile bool _closed;
 
     // Upper half: number of the job. Lower half: tasks not yet taken. A task is taken by compare-and-swap, so a worker that
     // slept through a job can never take a task of the next one with stale fields.
     private ulong _ticket;
 
-    private WorkerPool(int threadCount)
+    /// <summary>A pool of its own; kernels use <see cref="Shared"/>.</summary>
+    public WorkerPool(int threadCount)
     {
         ThreadCount = Math.Clamp(threadCount, 1, ThreadsMax);
         for (int i = 1; i < ThreadCount; i++)
@@ -81,6 +83,13 @@ internal sealed unsafe class WorkerPool
         }
     }
 
+    /// <summary>Ends the threads, once no job runs.</summary>
+    public void Dispose()
+    {
+        _closed = true;
+        _wake.Release(ThreadCount);
+    }
+
     private static void Invoke<TJob>(void* job, int index, int thread)
         where TJob : unmanaged, IJob => Unsafe.AsRef<TJob>(job).Run(index, thread);
 
@@ -108,7 +117,7 @@ internal sealed unsafe class WorkerPool
     private void Work(int thread)
     {
         int idle = 0;
-        while (true)
+        while (!_closed)
         {
             if (TakeTasks(thread))
             {
@@ -153,7 +162,7 @@ internal sealed unsafe class WorkerPool
     private void Park()
     {
         Interlocked.Increment(ref _parked);
-        if ((uint)Volatile.Read(ref _ticket) == 0)
+        if ((uint)Volatile.Read(ref _ticket) == 0 && !_closed)
         {
             _wake.Wait();
         }

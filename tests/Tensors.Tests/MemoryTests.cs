@@ -1,0 +1,84 @@
+namespace PixSearch.Tensors.Tests;
+
+public sealed class MemoryTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(15)]
+    [InlineData(1000)]
+    [InlineData(3_000_000)]
+    public unsafe void Empty_AnySize_IsAlignedAndReturned(int count)
+    {
+        using var backend = new CpuBackend();
+        Tensor tensor = backend.Empty(new Shape(count));
+        fixed (float* p = tensor.Span)
+        {
+            Assert.Equal(0u, (nuint)p % 64);
+        }
+
+        Assert.Equal(1, backend.Memory.OutstandingCount);
+        Assert.True(backend.Memory.OutstandingBytes >= count * sizeof(float));
+        tensor.Dispose();
+        Assert.Equal(0, backend.Memory.OutstandingCount);
+        Assert.Equal(0, backend.Memory.OutstandingBytes);
+    }
+
+    [Fact]
+    public unsafe void Rent_SameSizeAgain_ReusesTheBuffer()
+    {
+        using var backend = new CpuBackend();
+        nuint first = Address(backend);
+        Assert.Equal(first, Address(backend));
+
+        static nuint Address(CpuBackend backend)
+        {
+            using Tensor tensor = backend.Empty(new Shape(5000));
+            fixed (float* p = tensor.Span)
+            {
+                return (nuint)p;
+            }
+        }
+    }
+
+    [Fact]
+    public void View_OfDisposedTensor_KeepsTheMemory()
+    {
+        using var backend = new CpuBackend();
+        Tensor tensor = backend.From([1, 2, 3, 4], new Shape(4));
+        Tensor view = backend.Slice(tensor, 0, 1, 2);
+        tensor.Dispose();
+        Assert.Equal(1, backend.Memory.OutstandingCount);
+        Assert.Equal([2f, 3f], view.Span.ToArray());
+        view.Dispose();
+        Assert.Equal(0, backend.Memory.OutstandingCount);
+    }
+
+    [Fact]
+    public void DecodeStep_Steady_AllocatesOnlyTensorObjects()
+    {
+        using var backend = new CpuBackend();
+        using Weight weight = new TestNumbers(1).Weight(backend, 64, 64);
+        using Weight scale = new TestNumbers(1).Weight(backend, 64);
+        using Tensor x = new TestNumbers(2).Tensor(backend, 1, 64);
+        for (int i = 0; i < 200; i++)
+        {
+            Step();
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++)
+        {
+            Step();
+        }
+
+        // Five tensors (three of them views of a norm's scale) and a scope a step, all below 128 bytes.
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / 100, 1, 6 * 128);
+
+        void Step()
+        {
+            using var scope = new TensorScope();
+            Tensor normal = backend.RmsNorm(x, scale, 1e-5f);
+            backend.Add(x, backend.Linear(normal, weight));
+        }
+    }
+}
