@@ -17,6 +17,7 @@ internal static class CommandList
         yield return SegmentCommand.Create();
         yield return DescribeCommand.Create();
         yield return TrainCommand.Create();
+        yield return BenchCommand.Create();
         yield return IndexCommand.Create();
     }
 }
