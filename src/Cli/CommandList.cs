@@ -9,6 +9,7 @@ internal static class CommandList
     /// <summary>All commands.</summary>
     public static IEnumerable<Command> All()
     {
+        yield return DemoCommand.Create();
         yield return AskCommand.Create();
         yield return DataCommand.Create();
         yield return InspectCommand.Create();
