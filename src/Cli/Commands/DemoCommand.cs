@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Cli.Asking;
-using PixSearch.Evaluation.Metrics;
+using PixSearch.Evaluation;
 using PixSearch.Imaging;
 using PixSearch.Node;
 using PixSearch.Retrieval;
