@@ -15,6 +15,9 @@ namespace PixSearch.Cli.Commands;
 /// <summary><c>px train nano</c>: trains pixsearch-nano, or another PixSearch configuration, in two stages.</summary>
 internal static class TrainNanoCommand
 {
+    // What a step allocates is kept for the next one: with less, the kernel zeroes gigabytes of fresh pages a step.
+    private const long IdleBytesMax = 8L << 30;
+
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -38,7 +41,7 @@ internal static class TrainNanoCommand
         PixSearchConfig config = File.Exists(Path.Combine(modelFolder, PixSearchFolder.ConfigFile))
             ? PixSearchFolder.LoadConfig(modelFolder)
             : PixSearchConfig.Nano(tokenizer.VocabularySize);
-        using IGradientBackend inner = CpuBackend.Create();
+        using var inner = new CpuBackend(null, new NativePool(idleBytesMax: IdleBytesMax));
         using var backend = new AutodiffBackend(inner);
         using var task = new NanoTask(backend, config, tokenizerFile, tokenizer, arguments.Data, settings, arguments.Out);
         if (arguments.From is { } from && !arguments.Resume)

@@ -9,6 +9,10 @@ public sealed class BatchBuilder(PictureStore store)
     private const int TextEncoder = 0;
     private const int MaskEncoder = 1;
 
+    // Samples with evidence are five times longer than those without; four chunks leave little padding and large products.
+    private const int ChunksMax = 4;
+    private const int ChunkRowsMin = 4;
+
     /// <summary>A batch of these pictures, each with its samples.</summary>
     /// <param name="groups">Samples by picture.</param>
     /// <param name="taggerCutShare">Share of rows with a region search whose tagger sees the text up to it only.</param>
@@ -16,19 +20,20 @@ public sealed class BatchBuilder(PictureStore store)
     public TrainingBatch Build(IReadOnlyList<IReadOnlyList<PreparedSample>> groups, float taggerCutShare,
         SeededRandom random)
     {
-        PreparedSample[] rows = [.. groups.SelectMany(group => group)];
-        int tokensMax = rows.Max(row => row.Tokens.Length);
-        int[] tokens = new int[rows.Length * tokensMax];
+        (PreparedSample Sample, int Picture)[] inOrder =
+            [.. groups.SelectMany((group, picture) => group.Select(sample => (sample, picture)))
+                .OrderBy(row => row.sample.Tokens.Length)];
+        PreparedSample[] rows = [.. inOrder.Select(row => row.Sample)];
         int[] lengths = new int[rows.Length];
         for (int r = 0; r < rows.Length; r++)
         {
-            rows[r].Tokens.CopyTo(tokens, r * tokensMax);
             int[] cuts = rows[r].Cuts;
             lengths[r] = cuts.Length > 0 && random.NextBool(taggerCutShare)
                 ? cuts[random.NextInt(cuts.Length)]
                 : rows[r].Tokens.Length;
         }
 
+        (RowChunk[] chunks, int[] tokens, int[] offsets) = Pad(rows);
         string[] pictures = [.. groups.Select(group => group[0].Picture)];
         return new TrainingBatch
         {
@@ -36,12 +41,40 @@ public sealed class BatchBuilder(PictureStore store)
             MaskPixels = Pixels(pictures, MaskEncoder),
             PictureCount = groups.Count,
             Rows = rows,
-            PictureOfRow = [.. groups.SelectMany((group, picture) => group.Select(_ => picture))],
+            PictureOfRow = [.. inOrder.Select(row => row.Picture)],
             TaggerLengths = lengths,
-            TokensMax = tokensMax,
+            Chunks = chunks,
             Tokens = tokens,
+            Offsets = offsets,
             MaskTargets = MaskTargets(rows),
         };
+    }
+
+    /// <summary>Lays out the tokens of rows that are sorted by length.</summary>
+    public static (RowChunk[] Chunks, int[] Tokens, int[] Offsets) Pad(IReadOnlyList<PreparedSample> rows)
+    {
+        int each = Math.Max(ChunkRowsMin, (rows.Count + ChunksMax - 1) / ChunksMax);
+        var chunks = new List<RowChunk>();
+        int[] offsets = new int[rows.Count];
+        int size = 0;
+        for (int start = 0; start < rows.Count; start += each)
+        {
+            int count = Math.Min(each, rows.Count - start);
+            int longest = rows.Skip(start).Take(count).Max(row => row.Tokens.Length);
+            chunks.Add(new RowChunk(start, count, longest, size));
+            for (int r = 0; r < count; r++, size += longest)
+            {
+                offsets[start + r] = size;
+            }
+        }
+
+        int[] tokens = new int[size];
+        for (int r = 0; r < rows.Count; r++)
+        {
+            rows[r].Tokens.CopyTo(tokens, offsets[r]);
+        }
+
+        return ([.. chunks], tokens, offsets);
     }
 
     private float[] Pixels(string[] pictures, int encoder)

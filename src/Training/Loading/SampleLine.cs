@@ -78,6 +78,9 @@ public sealed record SampleEntity
     /// <summary>Its mask in pixels of the picture.</summary>
     public required SampleMask Mask { get; init; }
 
+    /// <summary>The generic word for it: flag, fish, drum.</summary>
+    public string Label { get; init; } = "";
+
     /// <summary>Left, top, width and height in pixels.</summary>
     public IReadOnlyList<double> Bbox { get; init; } = [];
 }

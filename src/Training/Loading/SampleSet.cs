@@ -5,6 +5,8 @@ namespace PixSearch.Training.Loading;
 /// <summary>Prepared samples by picture.</summary>
 public sealed class SampleSet
 {
+    private const ulong ExtraSeed = 99;
+
     private SampleSet(IReadOnlyList<IReadOnlyList<PreparedSample>> groups, int skipped) =>
         (Groups, SkippedCount) = (groups, skipped);
 
@@ -22,8 +24,10 @@ public sealed class SampleSet
     /// <param name="split">train, val or test.</param>
     /// <param name="tokenizer">Turns samples into tokens.</param>
     /// <param name="tokensMax">Longer samples are left out.</param>
+    /// <param name="extraSegments">Segmentation questions to add for each picture (see <see cref="ExtraSegments"/>).</param>
     /// <exception cref="PixException">A file is missing or wrong, or nothing is left.</exception>
-    public static SampleSet Load(IEnumerable<string> folders, string split, SampleTokenizer tokenizer, int tokensMax)
+    public static SampleSet Load(IEnumerable<string> folders, string split, SampleTokenizer tokenizer, int tokensMax,
+        int extraSegments = 0)
     {
         var groups = new Dictionary<string, List<PreparedSample>>(StringComparer.Ordinal);
         int skipped = 0;
@@ -31,21 +35,34 @@ public sealed class SampleSet
         {
             foreach (SampleLine line in SampleLine.ReadAll(Path.Combine(folder, $"{split}.jsonl")))
             {
-                string picture = Path.Combine(folder, line.Image);
-                PreparedSample sample = tokenizer.Prepare(line with { Image = picture });
-                if (sample.Tokens.Length > tokensMax)
+                SampleLine sample = line with { Image = Path.Combine(folder, line.Image) };
+                bool isNew = !groups.TryGetValue(sample.Image, out List<PreparedSample>? group);
+                if (isNew)
                 {
-                    skipped++;
-                    continue;
+                    groups.Add(sample.Image, group = []);
                 }
 
-                if (!groups.TryGetValue(picture, out List<PreparedSample>? group))
+                // The picture's number is its stream: equal settings give equal questions.
+                IEnumerable<SampleLine> extra = isNew
+                    ? ExtraSegments.Make(sample, extraSegments, SeededRandom.ForStream(ExtraSeed, (ulong)groups.Count))
+                    : [];
+                foreach (PreparedSample prepared in extra.Prepend(sample).Select(tokenizer.Prepare))
                 {
-                    groups.Add(picture, group = []);
+                    if (prepared.Tokens.Length <= tokensMax)
+                    {
+                        group!.Add(prepared);
+                    }
+                    else
+                    {
+                        skipped++;
+                    }
                 }
-
-                group.Add(sample);
             }
+        }
+
+        foreach (string empty in groups.Where(pair => pair.Value.Count == 0).Select(pair => pair.Key).ToList())
+        {
+            groups.Remove(empty);
         }
 
         return groups.Count > 0

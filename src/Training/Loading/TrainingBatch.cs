@@ -1,8 +1,8 @@
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// One micro-batch in host memory: pictures, and rows (questions) that belong to them, padded on the right. Causal attention hides
-/// the padding from the text, and the losses have no weight there.
+/// One micro-batch in host memory: pictures, and rows (questions) that belong to them, shortest first, in chunks that are padded on
+/// the right to the chunk's longest row. Causal attention hides the padding from the text, and the losses have no weight there.
 /// </summary>
 public sealed class TrainingBatch
 {
@@ -24,11 +24,14 @@ public sealed class TrainingBatch
     /// <summary>For each row how many of its tokens the tagger sees.</summary>
     public required int[] TaggerLengths { get; init; }
 
-    /// <summary>Tokens of the longest row.</summary>
-    public required int TokensMax { get; init; }
+    /// <summary>Rows that are computed together.</summary>
+    public required IReadOnlyList<RowChunk> Chunks { get; init; }
 
-    /// <summary>Tokens, padded with 0. Shape: [rows, tokensMax].</summary>
+    /// <summary>Tokens, padded with 0, chunk after chunk. Shape of a chunk: [rows, tokensMax].</summary>
     public required int[] Tokens { get; init; }
+
+    /// <summary>For each row where its first token lies in <see cref="Tokens"/>.</summary>
+    public required int[] Offsets { get; init; }
 
     /// <summary>Mask targets of all spans, row after row, in [0, 1]. Shape: [spans, side * side].</summary>
     public required float[] MaskTargets { get; init; }
@@ -36,3 +39,10 @@ public sealed class TrainingBatch
     /// <summary>Number of rows.</summary>
     public int RowCount => Rows.Count;
 }
+
+/// <summary>Rows [Start, Start + Count) of a batch, padded to the same length.</summary>
+/// <param name="Start">First row.</param>
+/// <param name="Count">Number of rows.</param>
+/// <param name="TokensMax">Tokens of the longest one.</param>
+/// <param name="Offset">Where the chunk's first token lies.</param>
+public readonly record struct RowChunk(int Start, int Count, int TokensMax, int Offset);

@@ -27,14 +27,17 @@ public sealed class ForwardResult
     /// <summary>Scores of learned tokens. Shape: [learned, vocabulary].</summary>
     public Tensor? TextLogits { get; set; }
 
-    /// <summary>For each learned token, the index (row * tokensMax + position) of the state that predicts it.</summary>
-    public int[] TextRows { get; set; } = [];
+    /// <summary>For each learned token its row and its position there.</summary>
+    public IReadOnlyList<(int Row, int Token)> TextPlaces { get; set; } = [];
 
     /// <summary>The learned tokens.</summary>
     public int[] TextTargets { get; set; } = [];
 
-    /// <summary>Scores of labels. Shape: [rows, prefix + tokensMax, 3].</summary>
+    /// <summary>Scores of labels, padding included. Shape: [all tokens, 3].</summary>
     public Tensor? TaggerLogits { get; set; }
+
+    /// <summary>For each row where its first slot lies in <see cref="TaggerLogits"/>.</summary>
+    public int[] TaggerOffsets { get; set; } = [];
 
     /// <summary>Mask logits. Shape: [spans, side * side].</summary>
     public Tensor? MaskLogits { get; set; }

@@ -60,8 +60,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         Array.Fill(answered, true);
         for (int i = 0; i < best.Length; i++)
         {
-            int row = result.TextRows[i] / batch.TokensMax;
-            int token = (result.TextRows[i] % batch.TokensMax) + 1;
+            (int row, int token) = result.TextPlaces[i];
             bool right = best[i] == result.TextTargets[i];
             exact[row] &= right;
             answered[row] &= right || token < batch.Rows[row].AnswerStart;
@@ -75,13 +74,11 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
 
     private void CountSpans(TrainingBatch batch, ForwardResult result, Sums sums)
     {
-        Tensor logits = result.TaggerLogits!;
-        int length = logits.Size(1);
-        int[] labels = backend.ArgMax(logits);
+        int[] labels = backend.ArgMax(result.TaggerLogits!);
         for (int row = 0; row < batch.RowCount; row++)
         {
             PreparedSample sample = batch.Rows[row];
-            ReadOnlySpan<int> own = labels.AsSpan(row * length, prefixSlots + sample.Tokens.Length);
+            ReadOnlySpan<int> own = labels.AsSpan(result.TaggerOffsets[row], prefixSlots + sample.Tokens.Length);
             HashSet<(int, int)> found = [.. SpanRule.Spans(own).Select(span => (span.Start, span.End))];
             int right = sample.Spans.Count(span => found.Contains((span.Start + prefixSlots, span.End + prefixSlots)));
             sums.AddSpans(right, found.Count, sample.Spans.Count);

@@ -46,7 +46,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
         _weights = new WeightStore(new RandomWeights(backend, settings.Seed));
         Network = new PixSearchNetwork(_weights, config);
         var samples = new SampleTokenizer(tokenizer);
-        TrainingSet = SampleSet.Load(dataFolders, "train", samples, settings.TokensMax);
+        TrainingSet = SampleSet.Load(dataFolders, "train", samples, settings.TokensMax, settings.ExtraSegmentQuestions);
         var validation = SampleSet.Load(dataFolders, "val", samples, settings.TokensMax);
         var store = new PictureStore(
             [

@@ -85,6 +85,7 @@ public static class StepBenchmark
         var random = new SeededRandom(1);
         int rows = pictures * questions;
         PreparedSample[] samples = [.. Enumerable.Range(0, rows).Select(_ => MakeSample(config, random, tokens, spans))];
+        (RowChunk[] chunks, int[] padded, int[] offsets) = BatchBuilder.Pad(samples);
         int textSide = config.VisionConfig.ImageSize;
         int samSide = config.SamConfig.ImageSize;
         return new TrainingBatch
@@ -95,8 +96,9 @@ public static class StepBenchmark
             Rows = samples,
             PictureOfRow = [.. Enumerable.Range(0, rows).Select(row => row / questions)],
             TaggerLengths = [.. samples.Select(sample => sample.Tokens.Length)],
-            TokensMax = tokens,
-            Tokens = [.. samples.SelectMany(sample => sample.Tokens)],
+            Chunks = chunks,
+            Tokens = padded,
+            Offsets = offsets,
             MaskTargets = [.. Uniform(random, rows * spans * maskSide * maskSide).Select(value => value > 0.5f ? 1f : 0f)],
         };
     }

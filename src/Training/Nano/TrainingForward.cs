@@ -29,9 +29,8 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
     /// <summary>Runs a batch. Results live in the caller's <see cref="TensorScope"/>.</summary>
     public ForwardResult Run(TrainingBatch batch)
     {
-        (Tensor before, Tensor hidden) = RunText(network, batch);
-        var flatShape = new Shape(batch.RowCount * batch.TokensMax, hidden.Size(2));
-        Tensor flat = backend.Reshape(hidden, flatShape);
+        (Tensor before, Tensor[] hidden) = RunText(network, batch);
+        Tensor flat = Flatten(hidden);
         var result = new ForwardResult();
         AddLanguage(batch, flat, result);
         AddTagger(batch, before, hidden, result);
@@ -47,8 +46,10 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         return result;
     }
 
-    /// <summary>Hidden states. Shapes: before [pictures, prefix, hidden], hidden [rows, tokensMax, hidden].</summary>
-    private (Tensor Before, Tensor Hidden) RunText(PixSearchNetwork net, TrainingBatch batch)
+    /// <summary>
+    /// Hidden states. Shapes: before [pictures, prefix, hidden], hidden of a chunk [rows, tokensMax, hidden].
+    /// </summary>
+    private (Tensor Before, Tensor[] Hidden) RunText(PixSearchNetwork net, TrainingBatch batch)
     {
         int pictures = batch.PictureCount;
         int side = net.Config.VisionConfig.ImageSize;
@@ -61,15 +62,33 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         int length = prefix.Length + seen.Size(1);
         using var shared = new PrefixAttention(text.Rotary(backend, 0, length));
         Tensor before = text.Forward(backend, backend.Concat(1, opening, seen), shared);
-        Tensor x = backend.Reshape(text.Embed(backend, batch.Tokens), new Shape(batch.RowCount, batch.TokensMax, width));
-        var continued = new ContinuedAttention(text.Rotary(backend, length, batch.TokensMax), shared, batch.PictureOfRow);
-        return (before, text.Forward(backend, x, continued));
+        var hidden = new Tensor[batch.Chunks.Count];
+        for (int c = 0; c < hidden.Length; c++)
+        {
+            RowChunk chunk = batch.Chunks[c];
+            ReadOnlySpan<int> tokens = batch.Tokens.AsSpan(chunk.Offset, chunk.Count * chunk.TokensMax);
+            Tensor x = backend.Reshape(text.Embed(backend, tokens), new Shape(chunk.Count, chunk.TokensMax, width));
+            var continued = new ContinuedAttention(text.Rotary(backend, length, chunk.TokensMax), shared,
+                batch.PictureOfRow[chunk.Start..(chunk.Start + chunk.Count)]);
+            hidden[c] = text.Forward(backend, x, continued);
+        }
+
+        return (before, hidden);
+    }
+
+    // Chunks [rows, tokens, width] one after the other: [all tokens, width]
+    private Tensor Flatten(Tensor[] chunks)
+    {
+        Tensor[] flat = [.. chunks.Select(chunk =>
+            backend.Reshape(chunk, new Shape(chunk.Size(0) * chunk.Size(1), chunk.Size(2))))];
+        return flat.Length == 1 ? flat[0] : backend.Concat(0, flat);
     }
 
     private void AddLanguage(TrainingBatch batch, Tensor flat, ForwardResult result)
     {
-        var rows = new List<int>();
+        var states = new List<int>();
         var targets = new List<int>();
+        var places = new List<(int Row, int Token)>();
         for (int r = 0; r < batch.RowCount; r++)
         {
             PreparedSample sample = batch.Rows[r];
@@ -77,56 +96,65 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
             {
                 if (sample.Learned[t])
                 {
-                    rows.Add((r * batch.TokensMax) + t - 1);
+                    states.Add(batch.Offsets[r] + t - 1);
                     targets.Add(sample.Tokens[t]);
+                    places.Add((r, t));
                 }
             }
         }
 
         // Only rows that are learned go through the output layer: with evidence masked that is a third of them.
-        Tensor logits = network.Text.Logits(backend, backend.Gather(flat, [.. rows]));
-        float[] weights = new float[rows.Count];
+        Tensor logits = network.Text.Logits(backend, backend.Gather(flat, [.. states]));
+        float[] weights = new float[states.Count];
         Array.Fill(weights, 1);
         result.TextLogits = logits;
-        result.TextRows = [.. rows];
+        result.TextPlaces = places;
         result.TextTargets = [.. targets];
         result.Language = CrossEntropyLoss.Apply(backend, logits, result.TextTargets, weights);
     }
 
-    private void AddTagger(TrainingBatch batch, Tensor before, Tensor hidden, ForwardResult result)
+    private void AddTagger(TrainingBatch batch, Tensor before, Tensor[] hidden, ForwardResult result)
     {
         int shift = before.Size(1);
-        int length = shift + batch.TokensMax;
-        float[] valid = new float[batch.RowCount * length];
-        int[] targets = new int[valid.Length];
-        float[] weights = new float[valid.Length];
-        float weightSum = 0;
-        for (int r = 0; r < batch.RowCount; r++)
+        var targets = new List<int>();
+        var weights = new List<float>();
+        var logits = new Tensor[hidden.Length];
+        result.TaggerOffsets = new int[batch.RowCount];
+        for (int c = 0; c < hidden.Length; c++)
         {
-            PreparedSample sample = batch.Rows[r];
-            int seen = shift + batch.TaggerLengths[r];
-            valid.AsSpan(r * length, seen).Fill(1);
-            if (sample.Spans.Count == 0)
+            RowChunk chunk = batch.Chunks[c];
+            int length = shift + chunk.TokensMax;
+            float[] valid = new float[chunk.Count * length];
+            for (int r = 0; r < chunk.Count; r++)
             {
-                continue; // PLUM: only conversations with a span teach the tagger
+                int row = chunk.Start + r;
+                int seen = shift + batch.TaggerLengths[row];
+                valid.AsSpan(r * length, seen).Fill(1);
+                result.TaggerOffsets[row] = targets.Count;
+                AddLabels(batch.Rows[row], shift, seen, length, targets, weights);
             }
 
-            for (int i = 0; i < seen; i++)
-            {
-                int label = i < shift ? 0 : sample.Labels[i - shift];
-                targets[(r * length) + i] = label;
-                weightSum += weights[(r * length) + i] = label == 0 ? OutsideWeight : 1;
-            }
+            int[] pictures = batch.PictureOfRow[chunk.Start..(chunk.Start + chunk.Count)];
+            Tensor all = backend.Concat(1, backend.Gather(before, pictures), hidden[c]);
+            logits[c] = network.Tagger.Forward(backend, all, backend.From(valid, new Shape(chunk.Count, length)));
         }
 
-        Tensor all = backend.Concat(1, backend.Gather(before, batch.PictureOfRow), hidden);
-        Tensor keyValid = backend.From(valid, new Shape(batch.RowCount, length));
-        Tensor logits = network.Tagger.Forward(backend, all, keyValid);
-        result.TaggerLogits = logits;
-        if (weightSum > 0)
+        result.TaggerLogits = Flatten(logits);
+        if (weights.Exists(weight => weight > 0))
         {
-            Tensor flat = backend.Reshape(logits, new Shape(valid.Length, SpanTagger.LabelCount));
-            result.Span = CrossEntropyLoss.Apply(backend, flat, targets, weights);
+            result.Span = CrossEntropyLoss.Apply(backend, result.TaggerLogits, [.. targets], [.. weights]);
+        }
+    }
+
+    // PLUM: only conversations with a span teach the tagger.
+    private static void AddLabels(PreparedSample sample, int shift, int seen, int length, List<int> targets,
+        List<float> weights)
+    {
+        for (int i = 0; i < length; i++)
+        {
+            int label = i < shift || i >= seen ? 0 : sample.Labels[i - shift];
+            targets.Add(label);
+            weights.Add(i >= seen || sample.Spans.Count == 0 ? 0 : label == 0 ? OutsideWeight : 1);
         }
     }
 
@@ -138,7 +166,7 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         {
             foreach (PreparedSpan span in batch.Rows[r].Spans)
             {
-                int at = r * batch.TokensMax;
+                int at = batch.Offsets[r];
                 spans.Add(new Grounding(at + span.Start, at + span.End));
                 rows.Add(new MaskRow(batch.PictureOfRow[r], r));
             }
@@ -175,9 +203,8 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         Tensor first;
         using (backend.NoGradient())
         {
-            (_, Tensor hidden) = RunText(Start!, batch);
-            Tensor flat = backend.Reshape(hidden, new Shape(batch.RowCount * batch.TokensMax, hidden.Size(2)));
-            first = Start!.Queries.ForwardSpans(backend, flat, spans);
+            (_, Tensor[] hidden) = RunText(Start!, batch);
+            first = Start!.Queries.ForwardSpans(backend, Flatten(hidden), spans);
         }
 
         return SpanDistanceLoss.Apply(backend, queries, first);

@@ -32,6 +32,9 @@ public sealed record TrainingSettings
     /// <summary>Samples with more tokens behind the picture are left out (and counted).</summary>
     public int TokensMax { get; init; } = 448;
 
+    /// <summary>Segmentation questions added for each training picture, from the masks of its samples.</summary>
+    public int ExtraSegmentQuestions { get; init; }
+
     /// <summary>Side of the masks that the losses compare: a multiple of the low-resolution masks' side (64 for nano).</summary>
     public int MaskLossSize { get; init; } = 64;
 
