@@ -9,6 +9,7 @@ internal static class TrainCommand
     public static Command Create() => new("train", "Train the reference models on data sets of 'px data build'.")
     {
         TrainNanoCommand.Create(),
+        TrainRetrieverCommand.Create(),
         TrainBenchCommand.Create(),
     };
 }

@@ -75,10 +75,6 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     /// <summary>Number of learned numbers.</summary>
     public long ParameterCount => _weights.ParameterCount;
 
-    /// <summary>Starts from the weights of a model folder or a checkpoint instead of random ones.</summary>
-    /// <exception cref="PixException">The file is missing, damaged, or of another model.</exception>
-    public void LoadWeights(string file) => TrainingCheckpoint.LoadWeights(file, _weights.All);
-
     /// <inheritdoc/>
     /// <remarks>From the second stage on, the weights at the stage's start are kept for the KL loss, on disk too.</remarks>
     public void BeginStage(StageSettings stage, bool resumed)

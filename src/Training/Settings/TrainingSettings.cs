@@ -148,7 +148,7 @@ public sealed record StageSettings
     public required int Steps { get; init; }
 
     /// <summary>Share of stage-1 (segmentation) samples; the paper's best ratio 7:9 is 0.4375.</summary>
-    public required double SegmentShare { get; init; }
+    public double SegmentShare { get; init; } = 7.0 / 16;
 
     /// <summary>Learning rate over the stage.</summary>
     public required WarmupCosine Schedule { get; init; }
