@@ -114,7 +114,7 @@ internal static class IndexSearchCommand
         foreach (EvidenceHit hit in result.Hits)
         {
             string text = hit.Snippet.Length > 160 ? $"{hit.Snippet[..160]}…" : hit.Snippet;
-            table.AddRow(hit.Score.ToString("0.000", CultureInfo.InvariantCulture), Markup.Escape(hit.DocumentId),
+            table.AddRow(hit.Score.ToString("G3", CultureInfo.InvariantCulture), Markup.Escape(hit.DocumentId),
                 Markup.Escape(hit.Title), Markup.Escape(text));
         }
 
