@@ -9,11 +9,22 @@ public sealed class EvalDataset
 {
     private const int LineBytesMax = 4 << 20;
 
-    private readonly Dictionary<string, string> _entityOfDocument;
+    private readonly Dictionary<string, string> _entityOfDocument = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _pictured = new(StringComparer.Ordinal);
 
-    private EvalDataset(string directory, string split, IReadOnlyList<EvalSample> samples, Dictionary<string, string> entities)
+    private EvalDataset(string directory, string split, IReadOnlyList<EvalSample> samples)
     {
-        (Directory, Split, Samples, _entityOfDocument) = (directory, split, samples, entities);
+        (Directory, Split, Samples) = (directory, split, samples);
+        foreach (KnowledgeDocument document in new KnowledgeBase(Path.Combine(directory, "kb")).ReadDocuments())
+        {
+            // A document about no entity is named by itself: a currency's card can be the gold of a text search.
+            string entity = document.Entity ?? document.Id;
+            _entityOfDocument[document.Id] = entity;
+            if (document.Picture is not null)
+            {
+                _pictured.Add(entity);
+            }
+        }
     }
 
     /// <summary>The data set's folder.</summary>
@@ -44,18 +55,14 @@ public sealed class EvalDataset
             samples.Add(Parse(value, path, line));
         }
 
-        var entities = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (KnowledgeDocument document in new KnowledgeBase(Path.Combine(directory, "kb")).ReadDocuments())
-        {
-            // A document about no entity is named by itself: a currency's card can be the gold of a text search.
-            entities[document.Id] = document.Entity ?? document.Id;
-        }
-
-        return new EvalDataset(directory, split, samples, entities);
+        return new EvalDataset(directory, split, samples);
     }
 
     /// <summary>The entity that a document describes; null for a document of another knowledge base.</summary>
     public string? EntityOf(string documentId) => _entityOfDocument.GetValueOrDefault(documentId);
+
+    /// <summary>Entities that some document shows in a picture.</summary>
+    public IReadOnlySet<string> PicturedEntities => _pictured;
 
     /// <summary>The encoded picture of a sample.</summary>
     /// <exception cref="PixException">NotFound naming the sample.</exception>
