@@ -20,5 +20,6 @@ internal static class CommandList
         yield return TrainCommand.Create();
         yield return BenchCommand.Create();
         yield return IndexCommand.Create();
+        yield return EvalCommand.Create();
     }
 }
