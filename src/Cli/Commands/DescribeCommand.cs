@@ -39,7 +39,7 @@ internal static class DescribeCommand
             RgbImage image = PictureCodec.DecodeFile(parsed.GetValue(picture)!);
             using IBackend engine = BackendChoice.Create(parsed.GetValue(backend));
             using ISegmentingModel loaded = ModelFolder.Load(engine, parsed.GetValue(model)!);
-            if (loaded is not PixelSailModel sail)
+            if (loaded is not IVisualPromptModel sail)
             {
                 throw new PixException(PixErrorKind.InvalidArgument,
                     $"{loaded.Name} is of the family {loaded.Family}; only Pixel-SAIL takes regions as prompts.");

@@ -29,7 +29,7 @@ public static class ModelFolder
     private const long ConfigLengthMax = 16L << 20;
 
     private static readonly string[] s_types =
-        [PixSearchConfig.Type, LisaConfig.Type, PixelLmConfig.Type, PixelSailConfig.Type];
+        [PixSearchConfig.Type, LisaConfig.Type, PixelLmConfig.Type, PixelSailConfig.Type, EveSailConfig.Type];
 
     /// <summary>Loads a model for serving.</summary>
     /// <exception cref="PixException">NotFound; BrokenArtifact, with all bad tensors in the message.</exception>
@@ -55,6 +55,8 @@ public static class ModelFolder
                 new LlavaSamNetwork(weights, LisaConfig.Parse(json)), tokenizer)),
             PixelLmConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new PixelLmModel(backend, weights,
                 new PixelLmNetwork(weights, PixelLmConfig.Parse(json)), tokenizer)),
+            EveSailConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new EveSailModel(backend, weights,
+                new EveSailNetwork(weights, EveSailConfig.Parse(json)), tokenizer)),
             _ => Build<ISegmentingModel>(checkpoint, weights => new PixelSailModel(backend, weights,
                 new PixelSailNetwork(weights, PixelSailConfig.Parse(json)), tokenizer)),
         };

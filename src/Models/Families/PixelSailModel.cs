@@ -11,7 +11,7 @@ namespace PixSearch.Models.Families;
 /// Pixel-SAIL on SOLO as the engine uses it: <c>&lt;vision&gt;</c>, patches, <c>&lt;/vision&gt;</c> see each other; every
 /// <c>[SEG]</c> owns a mask, from its own hidden state and those of the patches.
 /// </summary>
-public sealed class PixelSailModel : ISegmentingModel
+public sealed class PixelSailModel : IVisualPromptModel
 {
     private const string VisionStart = "<vision>";
     private const string VisionEnd = "</vision>";
@@ -71,7 +71,7 @@ public sealed class PixelSailModel : ISegmentingModel
     /// <inheritdoc/>
     public ModelPrompt BuildPrompt(string question, RgbImage? picture)
     {
-        string safe = PromptText.Defuse(Tokenizer, question.Trim(), IsVisualPrompt);
+        string safe = PromptText.Defuse(Tokenizer, question.Trim(), VisualPrompt.IsToken);
         int[] text = Tokenizer.Encode($"<|im_start|>user\n{safe}{TurnEnd}\n");
         if (picture is null)
         {
@@ -90,25 +90,15 @@ public sealed class PixelSailModel : ISegmentingModel
     /// <inheritdoc/>
     public IImageEncoding EncodeImage(RgbImage picture) => EncodeImage(picture, []);
 
-    /// <summary>The same with regions that the question names; later regions overwrite earlier ones where they meet.</summary>
+    /// <inheritdoc/>
     public IImageEncoding EncodeImage(RgbImage picture, IReadOnlyList<VisualPrompt> prompts)
     {
         using var scope = new TensorScope();
         PixelSailConfig config = Network.Config;
         PreparedPicture prepared = PicturePreprocessor.Patches(picture, config.PatchSize, config.LongestSide);
         (int gridHeight, int gridWidth) = (prepared.Height / config.PatchSize, prepared.Width / config.PatchSize);
-        int[] tokens = new int[gridHeight * gridWidth];
-        Array.Fill(tokens, -1);
-        foreach (VisualPrompt prompt in prompts)
-        {
-            TokenCheck.Require(Tokenizer, config.TextConfig.VocabSize, [prompt.Token]);
-            bool[] touched = prompt.Patches(gridHeight, gridWidth, config.PatchSize);
-            for (int i = 0; i < touched.Length; i++)
-            {
-                tokens[i] = touched[i] ? Tokenizer.IdOf(prompt.Token) : tokens[i];
-            }
-        }
-
+        int[] tokens = VisualPrompt.TokensOf(prompts, gridHeight, gridWidth, config.PatchSize, Tokenizer,
+            config.TextConfig.VocabSize);
         Tensor patches = Backend.From(Flatten(prepared, config.PatchSize),
             new Shape(tokens.Length, 3 * config.PatchSize * config.PatchSize));
         Tensor rows = Network.EmbedPatches(Backend, patches, Tokenizer.IdOf(PatchToken), tokens);
@@ -168,9 +158,9 @@ public sealed class PixelSailModel : ISegmentingModel
 
         using var scope = new TensorScope();
         Tensor patches = Backend.Slice(hidden, 0, FirstPatch, own.SlotCount);
-        Tensor features = Network.Upsample(Backend, patches, own.GridHeight, own.GridWidth);
+        Tensor features = Network.Head.Upsample(Backend, patches, own.GridHeight, own.GridWidth);
         int[] at = [.. groundings.Select(grounding => grounding.Start)];
-        Tensor masks = Network.Masks(Backend, features, Backend.Gather(hidden, at));
+        Tensor masks = Network.Head.Masks(Backend, features, Backend.Gather(hidden, at));
         masks = Backend.Reshape(masks, new Shape(1, at.Length, masks.Size(1), masks.Size(2)));
         masks = Backend.Resize(masks, own.Height, own.Width, ResizeMode.Bilinear);
         return scope.Keep(Backend.Reshape(masks, new Shape(at.Length, own.Height, own.Width)));
@@ -206,9 +196,6 @@ public sealed class PixelSailModel : ISegmentingModel
 
         return flat;
     }
-
-    private static bool IsVisualPrompt(string token) =>
-        token.StartsWith("<Prompt", StringComparison.Ordinal) && token.AsSpan(7, token.Length - 8).IndexOfAnyExceptInRange('0', '9') < 0;
 
     private (int Width, int Height) GridOf(RgbImage picture)
     {

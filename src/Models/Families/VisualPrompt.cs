@@ -27,6 +27,32 @@ public sealed class VisualPrompt
     /// <summary>How the question names the region.</summary>
     public string Token => $"<Prompt{Index}>";
 
+    /// <summary>True for <c>&lt;Prompt0&gt;</c> to <c>&lt;Prompt14&gt;</c>: users may write them.</summary>
+    internal static bool IsToken(string token) => token.StartsWith("<Prompt", StringComparison.Ordinal) &&
+        token.AsSpan(7, token.Length - 8).IndexOfAnyExceptInRange('0', '9') < 0;
+
+    /// <summary>
+    /// For each patch the id of the last prompt that touches it, or -1. Row-major, gridHeight x gridWidth.
+    /// </summary>
+    /// <exception cref="PixSearch.Abstractions.PixException">The tokenizer lacks a prompt's token.</exception>
+    internal static int[] TokensOf(IReadOnlyList<VisualPrompt> prompts, int gridHeight, int gridWidth, int patch,
+        ITokenizer tokenizer, int vocabularySize)
+    {
+        int[] tokens = new int[gridHeight * gridWidth];
+        Array.Fill(tokens, -1);
+        foreach (VisualPrompt prompt in prompts)
+        {
+            TokenCheck.Require(tokenizer, vocabularySize, [prompt.Token]);
+            bool[] touched = prompt.Patches(gridHeight, gridWidth, patch);
+            for (int i = 0; i < touched.Length; i++)
+            {
+                tokens[i] = touched[i] ? tokenizer.IdOf(prompt.Token) : tokens[i];
+            }
+        }
+
+        return tokens;
+    }
+
     /// <summary>
     /// Which patches the region touches: the mask goes to the picture's new size by nearest neighbour; a patch counts when any of
     /// its pixels does. Row-major, gridHeight x gridWidth.

@@ -9,7 +9,7 @@ internal static class LlamaParity
     // A page of 5 positions divides no sequence length of the published files: the last page is never full.
     private const int PageSize = 5;
 
-    public static void Run(Fixture fixture, bool attentionBias)
+    public static void Run(Fixture fixture)
     {
         var config = new LlamaConfig
         {
@@ -22,7 +22,7 @@ internal static class LlamaParity
             RopeTheta = fixture.Float("rope_theta"),
             RmsNormEps = fixture.Float("rms_norm_eps"),
             TieWordEmbeddings = fixture.Bool("tie_word_embeddings"),
-            AttentionBias = attentionBias,
+            AttentionBias = fixture.Has("model.layers.0.self_attn.q_proj.bias"),
         };
         var model = new Llama(fixture.Weights.Root, config);
         fixture.CheckWeights();
@@ -69,7 +69,7 @@ internal static class LlamaParity
         var parts = new List<Tensor>();
         for (int start = 0; start < length;)
         {
-            int count = start == 0 ? length / 2 : start < length * 2 / 3 ? (length * 2 / 3) - start : 1;
+            int count = start == 0 ? Math.Max(1, length / 2) : start < length * 2 / 3 ? (length * 2 / 3) - start : 1;
             Tensor step = Step(fixture, model, store, ids, batch, start, count);
             parts.Add(backend.Reshape(step, new Shape(batch, count, model.Config.HiddenSize)));
             start += count;

@@ -19,8 +19,7 @@ public static class ParityChecker
         string kind = fixture.Text("kind");
         Action<Fixture> run = kind switch
         {
-            "llama" => fixture => LlamaParity.Run(fixture, attentionBias: false),
-            "qwen2" => fixture => LlamaParity.Run(fixture, attentionBias: true),
+            "llama" or "qwen2" => LlamaParity.Run,
             "clip-vision" => ClipVisionParity.Run,
             "sam" => SamParity.Run,
             "plum-heads" => PlumHeadsParity.Run,

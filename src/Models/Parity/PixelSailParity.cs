@@ -121,10 +121,10 @@ internal static class PixelSailParity
     {
         IBackend backend = fixture.Backend;
         Tensor patchRows = backend.Slice(hidden, 0, first, grid[0] * grid[1]);
-        Tensor features = network.Upsample(backend, patchRows, grid[0], grid[1]);
+        Tensor features = network.Head.Upsample(backend, patchRows, grid[0], grid[1]);
         fixture.Compare("test.upsampled_features", "head", features);
         int[] at = [.. Enumerable.Range(0, ids.Length).Where(i => ids[i] == segment)];
-        Tensor masks = network.Masks(backend, features, backend.Gather(hidden, at));
+        Tensor masks = network.Head.Masks(backend, features, backend.Gather(hidden, at));
         fixture.Compare("test.low_res_logits", "head", masks);
         int[] original = fixture.Ints("original_size_hw");
         Tensor batched = backend.Reshape(masks, new Shape(1, at.Length, masks.Size(1), masks.Size(2)));

@@ -16,6 +16,7 @@ internal static class SamParity
             EmbedDim = fixture.Int("embed_dim"),
             Depth = fixture.Int("depth"),
             NumHeads = fixture.Int("num_heads"),
+            MlpRatio = fixture.ShapeOf("image_encoder.blocks.0.mlp.lin1.bias")[0] / Math.Max(1, fixture.Int("embed_dim")),
             WindowSize = fixture.Int("window_size"),
             GlobalAttnIndexes = fixture.Ints("global_attn_indexes"),
             OutChans = fixture.Int("out_chans"),

@@ -3,6 +3,9 @@ namespace PixSearch.Models.Plum;
 /// <summary>All sizes of a LISA or GLaMM model (one <c>[SEG]</c> token a mask) in the project's own layout.</summary>
 public sealed record LisaConfig : LlavaSamConfig
 {
+    /// <summary>The system text of <c>llava_v1</c>, with which LISA and GLaMM were trained, unless another is set.</summary>
+    public LisaConfig() => SystemPrompt = Families.PixSearchPrompt.LlavaSystem;
+
     /// <summary>The value of <c>model_type</c> in the project's layout.</summary>
     public const string Type = "lisa";
 

@@ -14,13 +14,13 @@ public static class RegionDescriber
     /// <summary>
     /// Describes one region, or answers another question that names it as <c>&lt;Prompt0&gt;</c>.
     /// </summary>
-    /// <param name="model">A Pixel-SAIL model.</param>
+    /// <param name="model">A Pixel-SAIL model of either kind.</param>
     /// <param name="picture">The picture.</param>
     /// <param name="region">The region, in the size of the picture.</param>
     /// <param name="question">Null for the description.</param>
     /// <param name="tokensMax">Most tokens to write.</param>
     /// <param name="cancellation">Checked at every token.</param>
-    public static string Describe(PixelSailModel model, RgbImage picture, BinaryMask region, string? question,
+    public static string Describe(IVisualPromptModel model, RgbImage picture, BinaryMask region, string? question,
         int tokensMax, CancellationToken cancellation = default)
     {
         if (region.Width != picture.Width || region.Height != picture.Height)

@@ -12,6 +12,12 @@ public abstract class AttentionContext
     public RotaryTables Rotary { get; }
 
     /// <summary>
+    /// Rows (of batch and tokens laid one after the other) that show a picture, ascending: they go through the picture's weights
+    /// of a decoder with <see cref="LlamaConfig.VisionTwin"/>.
+    /// </summary>
+    public IReadOnlyList<int> PictureRows { get; init; } = [];
+
+    /// <summary>
     /// Attention of one layer. Shapes: q [batch, tokens, heads, size], k and v [batch, tokens, kvHeads, size], result as q.
     /// </summary>
     public abstract Tensor Attend(IBackend backend, int layer, Tensor q, Tensor k, Tensor v, float scale);

@@ -39,6 +39,9 @@ public sealed record LlamaConfig
     /// <summary>Biases on q, k and v (Qwen2).</summary>
     public bool AttentionBias { get; init; }
 
+    /// <summary>Each layer has weights of its own for rows of a picture (EVEv2's <c>moe_*</c>).</summary>
+    public bool VisionTwin { get; init; }
+
     /// <summary>Key/value heads.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public int KeyValueHeads => NumKeyValueHeads == 0 ? NumAttentionHeads : NumKeyValueHeads;

@@ -129,6 +129,30 @@ public sealed class FamilyTests : IDisposable
     }
 
     [Fact]
+    public void EveSail_PictureSlots_GoThroughWeightsOfTheirOwn()
+    {
+        using var model = (EveSailModel)TinyFolders.EveSail(_backend, _folder);
+        using var scope = new TensorScope();
+        RgbImage picture = TinyModels.Picture(90, 40, 5);
+        using IImageEncoding image = model.EncodeImage(picture);
+        Assert.Equal((3, 1), EveSailModel.GridOf(90, 40, 64));
+        Assert.Equal(1 + 4, image.SlotCount); // class, three patches, split
+        (int[] slots, Tensor hidden) = Run(model, picture, image, "It is [SEG].");
+        Tensor masks = model.DecodeMasks(image, model.Ground(slots, hidden), hidden);
+        Assert.Equal(new Shape(1, 40, 90), masks.Shape);
+
+        // Doubling a weight that only picture rows use changes the text after the picture, but nothing before it.
+        int first = Array.FindIndex(slots, slot => slot < 0);
+        float[] before = Read(hidden);
+        Weight twin = model.Weights.Find("single_transformer.model.layers.0.moe_mlp.up_proj.weight")!;
+        twin.Plain!.Span.Fill(0.3f);
+        twin.Version++;
+        float[] after = Read(Run(model, picture, image, "It is [SEG].").Hidden);
+        Assert.Equal(before[..(first * 32)], after[..(first * 32)]);
+        Assert.NotEqual(before[^32..], after[^32..]);
+    }
+
+    [Fact]
     public void PixelSail_Patches_AreFlattenedByColourRowColumn()
     {
         var picture = new RgbImage(4, 2, [.. Enumerable.Range(0, 24).Select(i => (byte)(10 * i))]);

@@ -64,6 +64,22 @@ internal static class TinyFolders
         return SaveAndLoad(backend, folder, config.ToJson(), weights => new PixelSailNetwork(weights, config), TinyModels.PixelSailTokens);
     }
 
+    public static ISegmentingModel EveSail(IBackend backend, string folder)
+    {
+        var config = new EveSailConfig
+        {
+            TextConfig = TinyModels.PixSearch(TinyModels.VocabularySize).TextConfig with
+            {
+                AttentionBias = true,
+                VisionTwin = true,
+            },
+            AreaSide = 64,
+            SegHidden = 12,
+        };
+        return SaveAndLoad(backend, folder, config.ToJson(), weights => new EveSailNetwork(weights, config),
+            TinyModels.PixelSailTokens);
+    }
+
     public static ISegmentingModel PixSearch(IBackend backend, string folder)
     {
         PixSearchConfig config = TinyModels.PixSearch(TinyModels.VocabularySize);
