@@ -12,11 +12,12 @@ internal sealed class GatewayFixture : IAsyncDisposable
 {
     public const string Key = "key-of-acme";
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("px-gateway").FullName;
+    private readonly string _folder;
+    private readonly bool _ownsFolder;
 
-    private GatewayFixture(GatewayServer server, ScriptedNode node, string folder)
+    private GatewayFixture(GatewayServer server, ScriptedNode node, string folder, bool ownsFolder)
     {
-        (Server, Node, _folder) = (server, node, folder);
+        (Server, Node, _folder, _ownsFolder) = (server, node, folder, ownsFolder);
         Http = new HttpClient { BaseAddress = server.HttpAddress };
         Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Key);
         Channel = new GrpcChannel(server.GrpcAddress);
@@ -42,6 +43,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
         ScriptedNode? node = null, string? folder = null)
     {
         node ??= new ScriptedNode();
+        bool ownsFolder = folder is null;
         folder ??= Directory.CreateTempSubdirectory("px-gateway").FullName;
         string tenants = Path.Combine(folder, "tenants.json");
         await File.WriteAllTextAsync(tenants, Tenants(rules));
@@ -49,7 +51,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
             DrainGrace = TimeSpan.FromMilliseconds(200) };
         var server = new GatewayServer(configure is null ? options : configure(options), node.Services);
         await server.StartAsync(CancellationToken.None);
-        return new GatewayFixture(server, node, folder);
+        return new GatewayFixture(server, node, folder, ownsFolder);
     }
 
     /// <summary>A tenants file with "acme" and a second tenant, "rival", that may do everything.</summary>
@@ -82,13 +84,9 @@ internal sealed class GatewayFixture : IAsyncDisposable
         Channel.Dispose();
         await Server.StopAsync();
         await Server.DisposeAsync();
-        try
+        if (_ownsFolder)
         {
             Directory.Delete(_folder, recursive: true);
-        }
-        catch (DirectoryNotFoundException)
-        {
-            // Two fixtures may share a folder, to look at restarts.
         }
     }
 }
