@@ -3,7 +3,8 @@ using PixSearch.Gateway.Tenants;
 
 namespace PixSearch.Gateway.Tests;
 
-/// <summary>T7 of the serving reference: what is charged equals what the engine counted, on every endpoint, and budgets hold.</summary>
+/// <summary>T7 of the serving reference: what is charged equals what the engine counted, on every endpoint, and budgets
+/// hold.</summary>
 public sealed class ChargeTests
 {
     [Fact]
@@ -57,9 +58,11 @@ public sealed class ChargeTests
     {
         string folder = Directory.CreateTempSubdirectory("px-restart").FullName;
         var node = new ScriptedNode();
-        GatewayOptions Keep(GatewayOptions options) => options with { LedgerFile = Path.Combine(folder, "ledger.jsonl") };
+        GatewayOptions Keep(GatewayOptions options) =>
+            options with { LedgerFile = Path.Combine(folder, "ledger.jsonl") };
 
-        await using (GatewayFixture first = await GatewayFixture.StartAsync(configure: Keep, node: node, folder: folder))
+        await using (GatewayFixture first = await GatewayFixture.StartAsync(
+            configure: Keep, node: node, folder: folder))
         {
             await first.PostJsonAsync("/v1/answers", """{"question": "q"}""");
             using HttpResponseMessage open = await first.PostAsync("/v1/answers",
@@ -72,7 +75,8 @@ public sealed class ChargeTests
         }
 
         Assert.Equal(1, node.Running);
-        await using GatewayFixture second = await GatewayFixture.StartAsync(configure: Keep, node: node, folder: folder);
+        await using GatewayFixture second = await GatewayFixture.StartAsync(
+            configure: Keep, node: node, folder: folder);
         TokenLedger ledger = second.Server.Tenants.Find("acme")!.Ledger;
         Assert.Equal((188, 1024), (ledger.Spent, ledger.Reserved));
         await second.PostJsonAsync("/v1/sessions/s2/cancel", "{}");

@@ -11,7 +11,8 @@ internal sealed class ManualTime : TimeProvider
 
     public override long GetTimestamp() => _now.Ticks;
 
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => new Never();
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        new Never();
 
     public void Advance(TimeSpan by) => _now += by;
 

@@ -46,7 +46,8 @@ public sealed class RpcTests
         for (int from = 0; from <= all.Count; from++)
         {
             List<AnswerEvent> rest = await AllAsync(gateway.Channel.ServerStreamAsync<ResumeRequest, AnswerEvent>(
-                "/pixsearch.v1.PixSearch/Resume", new ResumeRequest { Session = "s1", FromSequence = from }, gateway.Call));
+                "/pixsearch.v1.PixSearch/Resume", new ResumeRequest { Session = "s1", FromSequence = from },
+                    gateway.Call));
             Assert.Equal(all.Skip(from), rest);
         }
     }
@@ -87,7 +88,8 @@ public sealed class RpcTests
         await using GatewayFixture gateway = await GatewayFixture.StartAsync();
         await using IAsyncEnumerator<AnswerEvent> events = Answer(gateway, "hang").GetAsyncEnumerator();
         Assert.True(await events.MoveNextAsync());
-        CancelReply reply = await gateway.Channel.UnaryAsync<CancelRequest, CancelReply>("/pixsearch.v1.PixSearch/Cancel",
+        CancelReply reply = await gateway.Channel.UnaryAsync<CancelRequest,
+            CancelReply>("/pixsearch.v1.PixSearch/Cancel",
             new CancelRequest { Session = "s1" }, gateway.Call);
         Assert.True(reply.Cancelled);
         Assert.True(await events.MoveNextAsync());
@@ -135,7 +137,8 @@ public sealed class RpcTests
         await using GatewayFixture gateway = await GatewayFixture.StartAsync();
         SegmentReply reply = await gateway.Channel.UnaryAsync<SegmentRequest, SegmentReply>(
             "/pixsearch.v1.PixSearch/Segment",
-            new SegmentRequest { Picture = ByteString.CopyFrom(ScriptedNode.Png), Phrases = { "a", "b" } }, gateway.Call);
+            new SegmentRequest { Picture = ByteString.CopyFrom(ScriptedNode.Png), Phrases = { "a", "b" } },
+                gateway.Call);
         Assert.Equal(["a", "b"], reply.Masks.Select(static mask => mask.Phrase));
         Assert.Equal(144, reply.Usage.ImageTokens);
     }
@@ -148,7 +151,8 @@ public sealed class RpcTests
             "/pixsearch.v1.Index/Ingest", gateway.Call);
         for (int i = 0; i < 5; i++)
         {
-            await call.SendAsync(new IngestRequest { Index = "flags", Document = new Document { Id = $"{i}", Title = "t" } });
+            await call.SendAsync(new IngestRequest { Index = "flags",
+                Document = new Document { Id = $"{i}", Title = "t" } });
         }
 
         call.CompleteSending();

@@ -28,7 +28,8 @@ public sealed class TenantTests
     public void File_ThatIsWrong_IsRefusedWithTheReason(string json, string reason)
     {
         PixException error = Assert.Throws<PixException>(() =>
-            TenantFile.Parse("t.json", Encoding.UTF8.GetBytes(json.Replace("HASH", s_hash, StringComparison.Ordinal)), _node));
+            TenantFile.Parse("t.json", Encoding.UTF8.GetBytes(json.Replace("HASH", s_hash, StringComparison.Ordinal)),
+                _node));
         Assert.Contains(reason.Split('|'), one => error.Message.Contains(one, StringComparison.Ordinal));
     }
 
@@ -177,7 +178,8 @@ public sealed class TenantTests
         for (int restart = 0; restart < 2; restart++)
         {
             using var next = new LedgerJournal(path, _time);
-            Assert.Equal([(200, "s2"), (300, null)], next.TakeUnsettled().Select(static one => (one.Tokens, one.Session)));
+            Assert.Equal([(200, "s2"), (300, null)],
+                next.TakeUnsettled().Select(static one => (one.Tokens, one.Session)));
             var tenant = new Tenant(new TenantRules { Name = "a", BudgetPeriod = BudgetPeriod.Month }, _time);
             next.RestoreSpent(tenant);
             Assert.Equal(60, tenant.Ledger.Spent);
