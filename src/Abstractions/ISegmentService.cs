@@ -17,6 +17,9 @@ public sealed record SegmentRequest
     /// <summary>Most prompts of one request: one batch of the mask decoder.</summary>
     public const int PromptsMax = 64;
 
+    /// <summary>Most tokens that a model may write to answer one phrase.</summary>
+    public const int AnswerTokensMax = 64;
+
     /// <summary>The encoded picture (JPEG, PNG or WebP).</summary>
     public required ReadOnlyMemory<byte> Picture { get; init; }
 
@@ -49,8 +52,9 @@ public readonly record struct SegmentPoint(float X, float Y, bool Foreground);
 /// <param name="Masks">One a prompt, in the order of the request.</param>
 /// <param name="PromptTokens">Text tokens that the phrases took.</param>
 /// <param name="ImageTokens">Image slots that were encoded; 0 when the picture was known already.</param>
+/// <param name="CompletionTokens">Tokens that the model wrote.</param>
 public sealed record SegmentResult(int Width, int Height, IReadOnlyList<SegmentMask> Masks, int PromptTokens,
-    int ImageTokens);
+    int ImageTokens, int CompletionTokens);
 
 /// <summary>One mask.</summary>
 /// <param name="Phrase">The phrase it answers; empty for points and boxes.</param>

@@ -21,5 +21,6 @@ internal static class CommandList
         yield return BenchCommand.Create();
         yield return IndexCommand.Create();
         yield return EvalCommand.Create();
+        yield return ServeCommand.Create();
     }
 }

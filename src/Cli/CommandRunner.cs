@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PixSearch.Abstractions;
+using PixSearch.Cli.Commands;
 
 namespace PixSearch.Cli;
 
@@ -25,7 +26,14 @@ internal static class CommandRunner
 
         try
         {
-            return await result.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
+            if (result.CommandResult.Command.Name == ServeCommand.Name)
+            {
+                // The server handles SIGTERM and Ctrl+C itself: it drains, which takes longer than the parser would wait.
+                configuration.ProcessTerminationTimeout = null;
+            }
+
+            return await result.InvokeAsync(configuration);
         }
         catch (PixException error)
         {

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.FileProviders;
@@ -72,6 +73,10 @@ public sealed class GatewayServer : IAsyncDisposable
     internal DrainState Drain => _drain;
 
     internal TenantDirectory Tenants => _tenants;
+
+    /// <summary>All routes, for the test of the OpenAPI document.</summary>
+    internal IEnumerable<Endpoint> Routes =>
+        ((IEndpointRouteBuilder)_app).DataSources.SelectMany(static one => one.Endpoints);
 
     /// <summary>Settles what an earlier process left, then listens.</summary>
     public async Task StartAsync(CancellationToken cancellation)
@@ -162,7 +167,7 @@ public sealed class GatewayServer : IAsyncDisposable
         var answers = new AnswerEndpoint(_pipeline);
         var segment = new SegmentEndpoint(_pipeline, operations);
         var index = new IndexEndpoint(_pipeline, operations);
-        var info = new InfoEndpoint(_pipeline, services.Catalog, _prometheus,
+        var info = new InfoEndpoint(_pipeline, services, _prometheus,
             _options.Time.GetUtcNow().ToUnixTimeSeconds());
         Post("/v1/chat/completions", chat.HandleAsync);
         Post("/v1/answers", answers.AskAsync);
@@ -209,4 +214,8 @@ public sealed class GatewayServer : IAsyncDisposable
 /// <param name="Segmenter">Masks without a session; null = not offered.</param>
 /// <param name="Indexes">Filling and asking indexes; null = not offered.</param>
 public sealed record GatewayServices(IAnswerService Answers, INodeCatalog Catalog, ISegmentService? Segmenter,
-    IIndexService? Indexes);
+    IIndexService? Indexes)
+{
+    /// <summary>Runs before metrics are written, for values that have to be fetched.</summary>
+    public Func<CancellationToken, Task> OnScrape { get; init; } = static _ => Task.CompletedTask;
+}

@@ -93,7 +93,7 @@ internal sealed class ScriptedNode : IAnswerService, INodeCatalog, ISegmentServi
         ValueTask.FromResult(new SegmentResult(4, 4,
             [.. request.Phrases.Select(static phrase =>
                 new SegmentMask(phrase, new RleMask(4, 4, "0g0"), new PixelBox(0, 0, 4, 4), 0.5f))],
-            7, 144));
+            7, 144, 3));
 
     public async ValueTask<IngestReport> IngestAsync(string index, IAsyncEnumerable<IndexDocument> documents,
         CancellationToken cancellation)

@@ -44,7 +44,8 @@ internal sealed class AskSetup
     }
 
     /// <summary>Opens the node that the parsed options describe.</summary>
-    public Task<NodeAssembly> OpenAsync(ParseResult parsed, int contexts, EngineOptions? engine = null, string? index = null)
+    public Task<NodeAssembly> OpenAsync(ParseResult parsed, int contexts, EngineOptions? engine = null, string? index = null,
+        string sessions = "")
     {
         string[] indexes = index is null ? parsed.GetValue(Index) ?? [] : [index];
         foreach (string folder in indexes)
@@ -63,6 +64,7 @@ internal sealed class AskSetup
             Indexes = indexes,
             Encoder = indexes.Length == 0 ? "" : FolderOf("index encoder", parsed.GetValue(Encoder)!),
             Backend = () => BackendChoice.Create(backend),
+            Sessions = sessions,
             ContextsMin = contexts,
             Options = new NodeOptions { Engine = engine ?? new EngineOptions() },
         });

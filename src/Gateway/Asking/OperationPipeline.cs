@@ -37,7 +37,7 @@ internal sealed class OperationPipeline(AskPipeline asking, ISegmentService? seg
                 Tenant = tenant.Name,
                 Picture = await asking.ResolveAsync(tenant, picture, cancellation),
             }, cancellation);
-            return (result, (long)result.PromptTokens + result.ImageTokens);
+            return (result, (long)result.PromptTokens + result.ImageTokens + result.CompletionTokens);
         });
     }
 

@@ -96,10 +96,15 @@ internal sealed class RequestChecks(INodeCatalog catalog, GatewayLimits limits)
         return Math.Min(sum, model.ContextTokens);
     }
 
-    /// <summary>The most tokens that masks without a session can use.</summary>
-    internal static long TokensMax(ServedModel model, SegmentRequest request) =>
-        model.ImageTokensMax + request.Phrases.Sum(static phrase =>
-            Encoding.UTF8.GetByteCount(phrase) + (long)TemplateTokensMax);
+    /// <summary>The most tokens that masks without a session can use: a short answer about the picture per
+    /// phrase.</summary>
+    internal static long TokensMax(ServedModel model, SegmentRequest request)
+    {
+        long phrases = request.Phrases.Sum(phrase =>
+            Math.Min(model.ContextTokens, model.ImageTokensMax + TemplateTokensMax +
+            SegmentRequest.AnswerTokensMax + (long)Encoding.UTF8.GetByteCount(phrase)));
+        return phrases + (request.Points.Count + request.Boxes.Count > 0 ? model.ImageTokensMax : 0);
+    }
 
     internal static void Range(string what, double value, double min, double max)
     {

@@ -138,13 +138,26 @@ internal sealed record ChatRequest
             case null or { ValueKind: JsonValueKind.Null }:
                 return [];
             case { ValueKind: JsonValueKind.String } one:
-                return [one.GetString()!];
+                return [ReadText(one)];
             case { ValueKind: JsonValueKind.Array } many when many.GetArrayLength() <= 4 &&
                 many.EnumerateArray().All(static item => item.ValueKind == JsonValueKind.String):
-                return [.. many.EnumerateArray().Select(static item => item.GetString()!)];
+                return [.. many.EnumerateArray().Select(ReadText)];
             default:
                 throw new PixException(PixErrorKind.InvalidArgument,
                     "'stop' must be a string or a list of at most 4 strings.");
+        }
+    }
+
+    /// <summary>A string's text; bytes that are not UTF-8 and lone surrogates are only found when it is read.</summary>
+    internal static string ReadText(JsonElement element)
+    {
+        try
+        {
+            return element.GetString()!;
+        }
+        catch (InvalidOperationException error)
+        {
+            throw new PixException(PixErrorKind.InvalidArgument, "A string of the body is not valid text.", error);
         }
     }
 
@@ -172,7 +185,7 @@ internal sealed record ChatMessage
             case null or { ValueKind: JsonValueKind.Null }:
                 return;
             case { ValueKind: JsonValueKind.String } plain:
-                text.Append(plain.GetString());
+                text.Append(ChatRequest.ReadText(plain));
                 return;
             case { ValueKind: JsonValueKind.Array } parts:
                 int pictures = 0;
@@ -199,7 +212,8 @@ internal sealed record ChatMessage
                 text.Append(text.Length > 0 ? "\n" : "").Append(words);
                 return false;
             case "image_url" when part.TryGetProperty("image_url", out JsonElement url):
-                picture = PictureText.Parse(url.ValueKind == JsonValueKind.String ? url.GetString() : Text(url, "url"),
+                picture = PictureText.Parse(url.ValueKind == JsonValueKind.String ? ChatRequest.ReadText(url)
+                    : Text(url, "url"),
                     limits.PictureBytesMax);
                 return true;
             default:
@@ -211,7 +225,7 @@ internal sealed record ChatMessage
     private static string? Text(JsonElement element, string property) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(property, out JsonElement value) &&
         value.ValueKind == JsonValueKind.String
-            ? value.GetString()
+            ? ChatRequest.ReadText(value)
             : null;
 }
 

@@ -8,7 +8,7 @@ using PixSearch.Gateway.Tenants;
 namespace PixSearch.Gateway.Http;
 
 /// <summary>Models, health, metrics, and the description of all this.</summary>
-internal sealed class InfoEndpoint(AskPipeline pipeline, INodeCatalog catalog, PrometheusWriter prometheus,
+internal sealed class InfoEndpoint(AskPipeline pipeline, GatewayServices services, PrometheusWriter prometheus,
     long created)
 {
     private static readonly byte[] s_openApi = ReadOpenApi();
@@ -17,7 +17,8 @@ internal sealed class InfoEndpoint(AskPipeline pipeline, INodeCatalog catalog, P
     internal async Task ModelsAsync(HttpContext http)
     {
         Tenant tenant = pipeline.Authenticate(http.Request.Headers.Authorization);
-        ModelEntry[] models = [.. catalog.Models.Where(one => TenantRules.Allows(tenant.Rules.Models, one.Name))
+        ModelEntry[] models = [.. services.Catalog.Models.Where(one =>
+            TenantRules.Allows(tenant.Rules.Models, one.Name))
             .Select(Entry)];
         await http.Response.WriteAsJsonAsync(new { @object = "list", data = models }, HttpJson.Lenient,
             http.RequestAborted);
@@ -43,10 +44,11 @@ internal sealed class InfoEndpoint(AskPipeline pipeline, INodeCatalog catalog, P
     }
 
     /// <summary>All metrics in Prometheus' text form.</summary>
-    internal Task MetricsAsync(HttpContext http)
+    internal async Task MetricsAsync(HttpContext http)
     {
+        await services.OnScrape(http.RequestAborted);
         http.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
-        return http.Response.WriteAsync(prometheus.Write(), http.RequestAborted);
+        await http.Response.WriteAsync(prometheus.Write(), http.RequestAborted);
     }
 
     /// <summary>The OpenAPI document.</summary>

@@ -82,6 +82,7 @@ internal sealed class AnswerRpc(AskPipeline pipeline, OperationPipeline operatio
             {
                 PromptTokens = result.PromptTokens,
                 ImageTokens = result.ImageTokens,
+                CompletionTokens = result.CompletionTokens,
                 Masks = result.Masks.Count,
             },
         };
