@@ -48,9 +48,9 @@ internal static class InspectCommand
         string own = checkpoint.OwnType is null ? "" : $" (the project's own layout, model_type {checkpoint.OwnType})";
         output.WriteLine($"{checkpoint.Source.Origin}");
         output.WriteLine($"layout      {checkpoint.Layout}{own}");
-        output.WriteLine(FormattableString.Invariant(
-            $"tensors     {entries.Count}, {entries.Sum(entry => (long)entry.Shape.Count):N0} numbers, "
-            + $"{Bytes(entries.Sum(entry => entry.ByteCount))}"));
+        long numbers = entries.Sum(entry => (long)entry.Shape.Count);
+        string bytes = Bytes(entries.Sum(entry => entry.ByteCount));
+        output.WriteLine(FormattableString.Invariant($"tensors     {entries.Count}, {numbers:N0} numbers, {bytes}"));
         foreach (IGrouping<ElementType, TensorEntry> group in entries.GroupBy(entry => entry.Type).OrderBy(g => g.Key))
         {
             output.WriteLine(
