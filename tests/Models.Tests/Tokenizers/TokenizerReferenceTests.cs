@@ -43,6 +43,18 @@ public sealed class TokenizerReferenceTests
     }
 
     [ReferenceTheory]
+    [InlineData("llama")]
+    public void Encode_ConvertedSentencePieceModel_GivesTheIdsOfSentencePiece(string vocabulary)
+    {
+        string folder = Path.Combine(ReferenceTheoryAttribute.Folder, vocabulary);
+        byte[] model = File.ReadAllBytes(Path.Combine(folder, "tokenizer.model"));
+        BpeTokenizer tokenizer = TokenizerJson.Parse(SentencePieceConversion.ToTokenizerJson(model, "model", []),
+            "json");
+        Compare(tokenizer, Path.Combine(folder, "sentencepiece.json"),
+            text => !text.Contains("<s>", StringComparison.Ordinal));
+    }
+
+    [ReferenceTheory]
     [InlineData("nfc.json")]
     public void Nfc_EveryText_IsThatOfNode(string file)
     {
