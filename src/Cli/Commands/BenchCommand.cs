@@ -6,5 +6,8 @@ namespace PixSearch.Cli.Commands;
 internal static class BenchCommand
 {
     /// <summary>The command.</summary>
-    public static Command Create() => new("bench", "Measure.") { BenchServeCommand.Create() };
+    public static Command Create() => new("bench", "Measure.")
+    {
+        BenchKernelsCommand.Create(), BenchDecodeCommand.Create(), BenchServeCommand.Create(),
+    };
 }

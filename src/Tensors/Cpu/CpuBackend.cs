@@ -1,3 +1,5 @@
+using PixSearch.Tensors.Benchmarks;
+
 namespace PixSearch.Tensors;
 
 /// <summary>
@@ -43,4 +45,7 @@ public sealed unsafe partial class CpuBackend : ReferenceBackend
     /// <summary>The backend that the environment asks for: <c>PIXSEARCH_KERNELS=reference</c> gives the scalar twin.</summary>
     public static IGradientBackend Create() =>
         KernelSettings.Kernels == "reference" ? new ReferenceBackend() : new CpuBackend();
+
+    /// <summary>For <see cref="MachineLimits"/>.</summary>
+    internal double BestRate(LimitWork work) => _kernels.BestRate(_context, work);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
+using PixSearch.Tensors.Benchmarks;
 
 namespace PixSearch.Tensors;
 
@@ -28,6 +29,9 @@ internal abstract unsafe partial class KernelSet
             $"{KernelSettings.KernelsVariable}={name}: this machine has {string.Join(", ", Ranked.Select(set => set.Name))} "
             + "and reference.");
     }
+
+    /// <summary>Best rate of arithmetic or reading, for <see cref="MachineLimits"/>.</summary>
+    public abstract double BestRate(CpuContext context, LimitWork work);
 
     private static List<KernelSet> Rank()
     {
@@ -59,4 +63,7 @@ internal sealed unsafe partial class KernelSet<S, V>(string name) : KernelSet
 {
     /// <inheritdoc/>
     public override string Name => name;
+
+    /// <inheritdoc/>
+    public override double BestRate(CpuContext context, LimitWork work) => LimitJob<S, V>.Best(context, work);
 }
