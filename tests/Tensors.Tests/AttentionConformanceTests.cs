@@ -11,7 +11,8 @@ public sealed class AttentionConformanceTests
     [InlineData(1, 100, 17, 2, 2, 32)]
     [InlineData(1, 31, 129, 3, 3, 64)]
     [InlineData(9, 64, 64, 1, 1, 32)]
-    public void Attention_FullCausalAndPrefix_EqualReference(int batch, int queries, int keys, int heads, int kvHeads, int size)
+    public void Attention_FullCausalAndPrefix_EqualReference(int batch, int queries, int keys, int heads, int kvHeads,
+        int size)
     {
         AttentionMask[] masks =
         [
@@ -29,7 +30,8 @@ public sealed class AttentionConformanceTests
     [InlineData(2, 12, 3, 4, 2, 8)]
     [InlineData(1, 49, 7, 7, 2, 32)]
     [InlineData(1, 5, 16, 3, 1, 16)]
-    public void Attention_RelativePositionBias_EqualsReference(int batch, int queries, int rows, int columns, int heads, int size) =>
+    public void Attention_RelativePositionBias_EqualsReference(int batch, int queries, int rows, int columns, int heads,
+        int size) =>
         Conformance.Check("Attention bias", 21, (b, n) =>
         {
             var mask = new AttentionMask
@@ -41,7 +43,8 @@ public sealed class AttentionConformanceTests
         });
 
     [Fact]
-    public void Attention_InvalidKeys_GetNoWeightAndNoneAtAllGivesZeros() => Conformance.Check("Attention validity", 22, (b, n) =>
+    public void Attention_InvalidKeys_GetNoWeightAndNoneAtAllGivesZeros() =>
+        Conformance.Check("Attention validity", 22, (b, n) =>
     {
         float[] valid = [1, 0, 1, 1, 0, 0, 0, 0, 0, 0];
         var mask = new AttentionMask { KeyValid = b.From(valid, new Shape(2, 5)) };
@@ -56,9 +59,11 @@ public sealed class AttentionConformanceTests
     [InlineData(2, 5, 2, 64, 10)]
     public void Rotate_Tables_EqualReference(int batch, int tokens, int heads, int size, int tableRows) =>
         Conformance.Check("Rotate", 23, (b, n) =>
-            [b.Rotate(n.Tensor(b, batch, tokens, heads, size), n.Tensor(b, tableRows, size), n.Tensor(b, tableRows, size))]);
+            [b.Rotate(n.Tensor(b, batch, tokens, heads, size), n.Tensor(b, tableRows, size),
+            n.Tensor(b, tableRows, size))]);
 
-    private static IEnumerable<Tensor> ForwardAndBackward(IGradientBackend b, TestNumbers n, AttentionMask mask, int batch,
+    private static IEnumerable<Tensor> ForwardAndBackward(IGradientBackend b, TestNumbers n, AttentionMask mask,
+        int batch,
         int queries, int keys, int heads, int kvHeads, int size)
     {
         Tensor q = b.Affine(n.Tensor(b, batch, queries, heads, size), 3);
@@ -66,7 +71,8 @@ public sealed class AttentionConformanceTests
         Tensor v = n.Tensor(b, batch, keys, kvHeads, size);
         float scale = 1 / MathF.Sqrt(size);
         Tensor y = b.Attention(q, k, v, mask, scale);
-        AttentionGradients gradients = b.AttentionBackward(q, k, v, mask, scale, y, n.Tensor(b, batch, queries, heads, size));
+        AttentionGradients gradients =
+            b.AttentionBackward(q, k, v, mask, scale, y, n.Tensor(b, batch, queries, heads, size));
         Tensor[] all = [y, gradients.Q, gradients.K, gradients.V];
         return mask.BiasRows is null ? all : [.. all, gradients.BiasRows!, gradients.BiasColumns!];
     }

@@ -1,8 +1,8 @@
 namespace PixSearch.Tensors.Tests;
 
 /// <summary>
-/// Runs a case on the reference twin and on every kernel set of this machine, from the same seed, and compares all results. Both runs
-/// must give every buffer back.
+/// Runs a case on the reference twin and on every kernel set of this machine, from the same seed, and compares all
+/// results. Both runs must give every buffer back.
 /// </summary>
 internal static class Conformance
 {

@@ -54,7 +54,8 @@ public sealed class DeterminismTests
         Tensor dx = b.LayerNormBackward(x, scale, 1e-5f, x, dScale, null);
         Tensor q = n.Tensor(b, 2, 130, 3, 32);
         AttentionGradients gradients = b.AttentionBackward(q, q, q, AttentionMask.CausalOnly, 0.2f, q, q);
-        return [b.Linear(x, weight), dWeight, dBias, dx, dScale, gradients.Q, gradients.K, gradients.V, b.SumTo(x, new Shape(700))];
+        return [b.Linear(x, weight), dWeight, dBias, dx, dScale, gradients.Q, gradients.K, gradients.V,
+            b.SumTo(x, new Shape(700))];
     }
 
     private unsafe struct CountJob : IJob

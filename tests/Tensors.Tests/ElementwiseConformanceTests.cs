@@ -92,7 +92,8 @@ public sealed class ElementwiseConformanceTests
             Tensor x = n.Tensor(b, a);
             Tensor y = n.Tensor(b, c);
             Tensor sum = b.Add(x, y);
-            return [sum, b.Subtract(x, y), b.Multiply(x, y), b.Multiply(y, x), b.SumTo(sum, x.Shape), b.SumTo(sum, y.Shape)];
+            return [sum, b.Subtract(x, y), b.Multiply(x, y), b.Multiply(y, x), b.SumTo(sum, x.Shape),
+                b.SumTo(sum, y.Shape)];
         });
     }
 
@@ -130,7 +131,8 @@ public sealed class ElementwiseConformanceTests
         b.ScatterAdd(rows, indices, sums);
         return
         [
-            rows, sums, b.Slice(table, 0, 2, 4), b.Slice(table, 1, 1, 2), b.Slice(table, 2, 3, 1), b.Pad(table, 1, 2, 1),
+            rows, sums, b.Slice(table, 0, 2, 4), b.Slice(table, 1, 1, 2), b.Slice(table, 2, 3, 1),
+            b.Pad(table, 1, 2, 1),
             b.Concat(1, table, b.Pad(table, 1, 0, 2)), b.Embedding(words, [3, -1, 0]),
         ];
     });

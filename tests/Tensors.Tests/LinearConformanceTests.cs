@@ -56,7 +56,8 @@ public sealed class LinearConformanceTests
                     Tensor dWeight = n.Tensor(b, output, input);
                     Tensor dBias = n.Tensor(b, output);
                     b.LinearBackwardWeight(x, dy, dWeight, dBias);
-                    return [b.Linear(x, weight, bias), b.Linear(x, weight), b.LinearBackwardInput(dy, weight), dWeight, dBias];
+                    return [b.Linear(x, weight, bias), b.Linear(x, weight), b.LinearBackwardInput(dy, weight), dWeight,
+                        dBias];
                 });
             }
         }

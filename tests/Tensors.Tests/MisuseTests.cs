@@ -19,10 +19,13 @@ public sealed class MisuseTests
         { "Embedding", "index 9", b => b.Embedding(W(b, 9, 2), [9]) },
         { "RmsNorm", "scale must be [width]", b => b.RmsNorm(b.Zeros(new Shape(2, 3)), W(b, 2), 1e-5f) },
         { "ChannelNorm", "[batch, channels", b => b.ChannelNorm(b.Zeros(new Shape(2, 3)), W(b, 3), W(b, 3), 1e-5f) },
-        { "Rotate", "even size", b => b.Rotate(b.Zeros(new Shape(1, 2, 1, 3)), b.Zeros(new Shape(2, 3)), b.Zeros(new Shape(2, 3))) },
+        { "Rotate", "even size",
+        b => b.Rotate(b.Zeros(new Shape(1, 2, 1, 3)), b.Zeros(new Shape(2, 3)), b.Zeros(new Shape(2, 3))) },
         { "Attention", "multiple of kvHeads", b => b.Attention(Q(b, 3), Q(b, 2), Q(b, 2), AttentionMask.Full, 1) },
-        { "Attention", "key validity", b => b.Attention(Q(b, 1), Q(b, 1), Q(b, 1), new AttentionMask { KeyValid = b.Zeros(new Shape(1, 9)) }, 1) },
-        { "Attention", "belong together", b => b.Attention(Q(b, 1), Q(b, 1), Q(b, 1), new AttentionMask { BiasRows = b.Zeros(new Shape(1, 1, 4, 2)) }, 1) },
+        { "Attention", "key validity",
+        b => b.Attention(Q(b, 1), Q(b, 1), Q(b, 1), new AttentionMask { KeyValid = b.Zeros(new Shape(1, 9)) }, 1) },
+        { "Attention", "belong together", b =>
+        b.Attention(Q(b, 1), Q(b, 1), Q(b, 1), new AttentionMask { BiasRows = b.Zeros(new Shape(1, 1, 4, 2)) }, 1) },
         { "Conv2d", "that fits", b => b.Conv2d(b.Zeros(new Shape(1, 3, 2, 2)), W(b, 4, 3, 3, 3), null, 1, 0) },
         { "Conv2d", "stride 0", b => b.Conv2d(b.Zeros(new Shape(1, 3, 4, 4)), W(b, 4, 3, 3, 3), null, 0, 0) },
         { "Resize", "cannot be resized", b => b.Resize(b.Zeros(new Shape(1, 3, 4, 4)), 0, 4, ResizeMode.Nearest) },
@@ -47,7 +50,8 @@ public sealed class MisuseTests
         using var scope = new TensorScope();
         Tensor x = backend.Zeros(new Shape(4, 4));
         Assert.Contains("overlaps", Assert.Throws<ArgumentException>(
-            () => backend.LinearBackwardWeight(x, backend.Zeros(new Shape(4, 4)), x, null)).Message, StringComparison.Ordinal);
+            () => backend.LinearBackwardWeight(x, backend.Zeros(new Shape(4, 4)), x, null)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -57,7 +61,8 @@ public sealed class MisuseTests
         using var scope = new TensorScope();
         Tensor x = backend.Zeros(new Shape(2, 3));
         x.Dispose();
-        Assert.Contains("[2, 3] was disposed", Assert.Throws<ObjectDisposedException>(() => backend.Affine(x, 2)).Message,
+        Assert.Contains("[2, 3] was disposed",
+            Assert.Throws<ObjectDisposedException>(() => backend.Affine(x, 2)).Message,
             StringComparison.Ordinal);
     }
 
@@ -76,7 +81,8 @@ public sealed class MisuseTests
     public void Constructor_UnknownKernels_ListsThoseOfTheMachine() => Assert.Contains("scalar",
         Assert.Throws<ArgumentException>(() => new CpuBackend("avx9000")).Message, StringComparison.Ordinal);
 
-    private static Weight W(IBackend backend, params ReadOnlySpan<int> sizes) => new("w", backend.Zeros(new Shape(sizes)));
+    private static Weight W(IBackend backend, params ReadOnlySpan<int> sizes) =>
+        new("w", backend.Zeros(new Shape(sizes)));
 
     private static Tensor Q(IBackend backend, int heads) => backend.Zeros(new Shape(1, 4, heads, 2));
 }

@@ -19,8 +19,10 @@ public sealed class NormConformanceTests
                 return
                 [
                     b.RmsNorm(x, scale, 1e-2f), b.LayerNorm(x, scale, shift, 1e-2f), b.Softmax(x),
-                    b.RmsNormBackward(x, scale, 1e-2f, dy, dRms), b.LayerNormBackward(x, scale, 1e-2f, dy, dScale, dShift),
-                    b.LayerNormBackward(x, scale, 1e-2f, dy, null, null), b.SoftmaxBackward(b.Softmax(x), dy), dScale, dShift, dRms,
+                    b.RmsNormBackward(x, scale, 1e-2f, dy, dRms),
+                    b.LayerNormBackward(x, scale, 1e-2f, dy, dScale, dShift),
+                    b.LayerNormBackward(x, scale, 1e-2f, dy, null, null), b.SoftmaxBackward(b.Softmax(x), dy), dScale,
+                    dShift, dRms,
                 ];
             });
         }
@@ -41,7 +43,8 @@ public sealed class NormConformanceTests
             Tensor dShift = n.Tensor(b, channels);
             return
             [
-                b.ChannelNorm(x, scale, shift, 1e-3f), b.ChannelNormBackward(x, scale, 1e-3f, dy, dScale, dShift), dScale, dShift,
+                b.ChannelNorm(x, scale, shift, 1e-3f), b.ChannelNormBackward(x, scale, 1e-3f, dy, dScale, dShift),
+                dScale, dShift,
             ];
         });
 }

@@ -3,8 +3,8 @@ namespace PixSearch.Tensors.Tests;
 public sealed class PackedWeightTests
 {
     /// <summary>
-    /// Against the same product with the plain F32 weight, relative to the root mean square of the result: F32 differs by rounding, BF16
-    /// by 2^-9 a weight, Q8 by half of 1/127 of a block's largest weight.
+    /// Against the same product with the plain F32 weight, relative to the root mean square of the result: F32 differs
+    /// by rounding, BF16 by 2^-9 a weight, Q8 by half of 1/127 of a block's largest weight.
     /// </summary>
     [Theory]
     [InlineData(WeightType.F32, 1e-5f)]
@@ -14,7 +14,8 @@ public sealed class PackedWeightTests
     {
         foreach (string kernels in CpuBackend.KernelNames)
         {
-            foreach ((int rows, int input, int output) in new[] { (1, 5, 3), (1, 64, 33), (7, 100, 70), (20, 900, 65), (3, 32, 32) })
+            foreach ((int rows, int input, int output) in new[] { (1, 5, 3), (1, 64, 33), (7, 100, 70), (20, 900, 65),
+                (3, 32, 32) })
             {
                 using var backend = new CpuBackend(kernels);
                 using (new TensorScope())

@@ -5,8 +5,8 @@ public sealed class PagedAttentionTests
     private const int PageSize = 4;
 
     /// <summary>
-    /// Three sequences in one batch: a single decoding row, three rows behind a prefix (evidence), and a prompt whose positions
-    /// [1, 6) see each other. Each must equal plain attention over its own keys.
+    /// Three sequences in one batch: a single decoding row, three rows behind a prefix (evidence), and a prompt whose
+    /// positions [1, 6) see each other. Each must equal plain attention over its own keys.
     /// </summary>
     [Theory]
     [InlineData(2, 2, 8)]
@@ -37,11 +37,14 @@ public sealed class PagedAttentionTests
         Tensor q = backend.Zeros(new Shape(1, 1, 4));
         var outside = new PagedBatch { Sequences = [new PagedSequence(new[] { 5 }, 0, 1, 0)] };
         var tooFew = new PagedBatch { Sequences = [new PagedSequence(new[] { 1 }, 0, 1, 4)] };
-        Assert.Contains("page 5", Assert.Throws<ArgumentException>(() => backend.PagedAttention(q, store, 0, outside, 1)).Message,
+        Assert.Contains("page 5",
+            Assert.Throws<ArgumentException>(() => backend.PagedAttention(q, store, 0, outside, 1)).Message,
             StringComparison.Ordinal);
         Assert.Contains("positions [4, 5)",
-            Assert.Throws<ArgumentException>(() => backend.AppendKv(store, 0, q, q, tooFew)).Message, StringComparison.Ordinal);
-        Assert.Contains("layer 1", Assert.Throws<ArgumentException>(() => backend.PagedAttention(q, store, 1, outside, 1)).Message,
+            Assert.Throws<ArgumentException>(() => backend.AppendKv(store, 0, q, q, tooFew)).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("layer 1",
+            Assert.Throws<ArgumentException>(() => backend.PagedAttention(q, store, 1, outside, 1)).Message,
             StringComparison.Ordinal);
     }
 

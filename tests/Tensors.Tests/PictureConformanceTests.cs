@@ -12,7 +12,8 @@ public sealed class PictureConformanceTests
     [InlineData(1, 2, 1, 1, 3, 5, 5, 1, 2, 1)]
     [InlineData(1, 2, 2, 1, 3, 5, 5, 3, 2, 1)]
     [InlineData(2, 3, 2, 3, 3, 7, 7, 2, 3, 3)]
-    public void Conv2d_ForwardAndBackward_EqualReference(int batch, int input, int height, int width, int output, int kernelHeight,
+    public void Conv2d_ForwardAndBackward_EqualReference(int batch, int input, int height, int width, int output,
+        int kernelHeight,
         int kernelWidth, int stride, int padding, int groups) => Conformance.Check("Conv2d", 31, (b, n) =>
     {
         using Weight weight = n.Weight(b, output, input / groups, kernelHeight, kernelWidth);
@@ -34,7 +35,8 @@ public sealed class PictureConformanceTests
     [InlineData(2, 16, 8, 8, 9, 2, 2)]
     [InlineData(1, 4, 3, 3, 5, 3, 2)]
     [InlineData(1, 4, 3, 3, 5, 2, 3)]
-    public void ConvTranspose2d_ForwardAndBackward_EqualReference(int batch, int input, int height, int width, int output, int kernel,
+    public void ConvTranspose2d_ForwardAndBackward_EqualReference(int batch, int input, int height, int width,
+        int output, int kernel,
         int stride) => Conformance.Check("ConvTranspose2d", 32, (b, n) =>
     {
         using Weight weight = n.Weight(b, input, output, kernel, kernel);
@@ -44,7 +46,8 @@ public sealed class PictureConformanceTests
         Tensor dWeight = n.Tensor(b, input, output, kernel, kernel);
         Tensor dBias = n.Tensor(b, output);
         Tensor dy = n.Tensor(b, y.Size(0), y.Size(1), y.Size(2), y.Size(3));
-        return [y, b.ConvTranspose2d(x, weight, null, stride), b.ConvTranspose2dBackward(x, weight, stride, dy, dWeight, dBias), dWeight, dBias];
+        return [y, b.ConvTranspose2d(x, weight, null, stride),
+            b.ConvTranspose2dBackward(x, weight, stride, dy, dWeight, dBias), dWeight, dBias];
     });
 
     [Theory]
@@ -60,7 +63,8 @@ public sealed class PictureConformanceTests
             Conformance.Check($"Resize {mode}", 33, (b, n) =>
             {
                 Tensor x = n.Tensor(b, 2, 3, height, width);
-                return [b.Resize(x, toHeight, toWidth, mode), b.ResizeBackward(n.Tensor(b, 2, 3, toHeight, toWidth), x.Shape, mode)];
+                return [b.Resize(x, toHeight, toWidth, mode),
+                    b.ResizeBackward(n.Tensor(b, 2, 3, toHeight, toWidth), x.Shape, mode)];
             });
         }
     }

@@ -1,6 +1,8 @@
 namespace PixSearch.Tensors.Tests;
 
-/// <summary>Reproducible numbers: SplitMix64 (Steele, Lea, Flood 2014), so that a failing case can be rebuilt from its seed.</summary>
+/// <summary>
+/// Reproducible numbers: SplitMix64 (Steele, Lea, Flood 2014), so that a failing case can be rebuilt from its seed.
+/// </summary>
 internal sealed class TestNumbers(ulong seed)
 {
     private ulong _state = seed;

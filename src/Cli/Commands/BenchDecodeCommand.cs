@@ -8,7 +8,9 @@ using Spectre.Console;
 
 namespace PixSearch.Cli.Commands;
 
-/// <summary><c>px bench decode</c>: tokens a second of a 30 M-parameter LLaMA-type decoder with random weights.</summary>
+/// <summary>
+/// <c>px bench decode</c>: tokens a second of a 30 M-parameter LLaMA-type decoder with random weights.
+/// </summary>
 internal static class BenchDecodeCommand
 {
     private const int PageSize = 16;
@@ -28,8 +30,13 @@ internal static class BenchDecodeCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var steps = new Option<int>("--steps") { Description = "Decoding steps to time.", DefaultValueFactory = _ => 40 };
-        var command = new Command("decode", "Decoding and prefill of a 30 M-parameter LLaMA type, F32, BF16 and Q8 weights.") { steps };
+        var steps = new Option<int>("--steps")
+        {
+            Description = "Decoding steps to time.",
+            DefaultValueFactory = _ => 40,
+        };
+        var command = new Command("decode",
+            "Decoding and prefill of a 30 M-parameter LLaMA type, F32, BF16 and Q8 weights.") { steps };
         command.SetAction(parsed => Run(Math.Clamp(parsed.GetValue(steps), 1, 1000)));
         return command;
     }
@@ -48,7 +55,8 @@ internal static class BenchDecodeCommand
                 backend.Prepare(weight, type);
             }
 
-            string[] rates = [.. new[] { 1, 4, 16 }.Select(batch => Rate(batch / Decode(backend, model, batch, steps)))];
+            string[] rates =
+                [.. new[] { 1, 4, 16 }.Select(batch => Rate(batch / Decode(backend, model, batch, steps)))];
             table.AddRow([type.ToString(), .. rates, Rate(PrefillTokens / Prefill(backend, model))]);
         }
 
@@ -99,7 +107,8 @@ internal static class BenchDecodeCommand
     private static void Step(CpuBackend backend, Llama model, KvStore pages, PagedSequence[] sequences, int rows)
     {
         int[] ids = [.. Enumerable.Range(0, rows).Select(i => i * 37 % s_config.VocabSize)];
-        Tensor hidden = model.ForwardStep(backend, model.Embed(backend, ids), pages, new PagedBatch { Sequences = sequences });
+        Tensor hidden = model.ForwardStep(backend, model.Embed(backend, ids), pages,
+            new PagedBatch { Sequences = sequences });
         int[] last = [.. sequences.Select(s => s.RowStart + s.RowCount - 1)];
         backend.ArgMax(model.Logits(backend, backend.Gather(hidden, last)));
     }

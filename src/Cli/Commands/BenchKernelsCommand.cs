@@ -8,7 +8,9 @@ using Spectre.Console;
 
 namespace PixSearch.Cli.Commands;
 
-/// <summary><c>px bench kernels</c>: our kernels beside OpenBLAS and oneDNN, and beside the limits of the machine.</summary>
+/// <summary>
+/// <c>px bench kernels</c>: our kernels beside OpenBLAS and oneDNN, and beside the limits of the machine.
+/// </summary>
 internal static class BenchKernelsCommand
 {
     private static readonly int[] s_rows = [1, 4, 8, 16, 64, 256, 576];
@@ -19,7 +21,10 @@ internal static class BenchKernelsCommand
     public static Command Create()
     {
         var json = new Option<bool>("--json") { Description = "Print the results as JSON." };
-        var full = new Option<bool>("--full") { Description = "Every pair of 256, 512, 1024, 4096 and 11008 (minutes)." };
+        var full = new Option<bool>("--full")
+        {
+            Description = "Every pair of 256, 512, 1024, 4096 and 11008 (minutes).",
+        };
         var picture = new Option<FileInfo?>("--picture") { Description = "Write a picture of the roofline (PNG)." };
         var each = new Option<int>("--ms")
         {
@@ -32,7 +37,8 @@ internal static class BenchKernelsCommand
         };
         command.SetAction(parsed =>
         {
-            using var benchmark = new KernelBenchmark(TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(each), 1, 1000)), 2);
+            using var benchmark =
+                new KernelBenchmark(TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(each), 1, 1000)), 2);
             MachineLimits limits = benchmark.MeasureLimits();
             List<KernelResult> results = Run(benchmark, parsed.GetValue(full));
             if (parsed.GetValue(json))
@@ -56,7 +62,8 @@ internal static class BenchKernelsCommand
     {
         List<KernelResult> results = [.. new[] { 256, 512, 1024, 2048 }.Select(benchmark.Square)];
         int[] sizes = [256, 512, 1024, 4096, 11008];
-        (int Input, int Output)[] pairs = full ? [.. sizes.SelectMany(input => sizes.Select(output => (input, output)))] : s_few;
+        (int Input, int Output)[] pairs =
+            full ? [.. sizes.SelectMany(input => sizes.Select(output => (input, output)))] : s_few;
         foreach ((int input, int output) in pairs)
         {
             results.AddRange(s_rows.Select(rows => benchmark.Linear(rows, input, output, WeightType.F32)));
@@ -74,16 +81,20 @@ internal static class BenchKernelsCommand
 
     private static void Print(KernelBenchmark benchmark, MachineLimits limits, List<KernelResult> results)
     {
-        AnsiConsole.WriteLine($"{benchmark.BackendName}: peak {Giga(limits.PeakFlops)} GF/s, read {Giga(limits.CacheBytes)} GB/s "
+        AnsiConsole.WriteLine(
+            $"{benchmark.BackendName}: peak {Giga(limits.PeakFlops)} GF/s, read {Giga(limits.CacheBytes)} GB/s "
             + $"from caches, {Giga(limits.MemoryBytes)} GB/s from memory");
         var table = new Table();
-        table.AddColumns(["kernel", "shape", "us", "GF/s", "of bound", .. benchmark.PeerNames.Select(name => $"{name} GF/s"), "ratio"]);
+        table.AddColumns(["kernel", "shape", "us", "GF/s", "of bound",
+            .. benchmark.PeerNames.Select(name => $"{name} GF/s"), "ratio"]);
         foreach (KernelResult result in results)
         {
             IEnumerable<string> peers = benchmark.PeerNames.Select(name =>
                 result.Peers.TryGetValue(name, out double seconds) ? Giga(result.Flops / seconds) : "");
-            table.AddRow([result.Group, result.Name, Number(result.Seconds * 1e6, "0.0"), Giga(result.Flops / result.Seconds),
-                Number(result.OfBound(limits), "0.00"), .. peers, double.IsNaN(result.Ratio) ? "" : Number(result.Ratio, "0.00")]);
+            table.AddRow([result.Group, result.Name, Number(result.Seconds * 1e6, "0.0"),
+                Giga(result.Flops / result.Seconds),
+                Number(result.OfBound(limits), "0.00"), .. peers,
+                double.IsNaN(result.Ratio) ? "" : Number(result.Ratio, "0.00")]);
         }
 
         AnsiConsole.Write(table);
@@ -106,7 +117,8 @@ internal static class BenchKernelsCommand
             List<double> ratios = [.. some.Select(r => r.Ratio).Where(double.IsFinite).Order()];
             return ratios.Count == 0
                 ? $"{name}: no peer on this machine"
-                : $"{name}: {Number(ratios[ratios.Count / 2], "0.00")} times the faster peer (median), {Number(ratios[0], "0.00")} at worst";
+                : $"{name}: {Number(ratios[ratios.Count / 2], "0.00")} times the faster peer (median), "
+                    + $"{Number(ratios[0], "0.00")} at worst";
         }
     }
 

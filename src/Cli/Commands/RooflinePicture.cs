@@ -5,8 +5,8 @@ using PixSearch.Tensors.Benchmarks;
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// Kernels under the limits of the machine (Williams, Waterman, Patterson 2009): operations a byte across, operations a second up, both
-/// logarithmic; the slope is bandwidth, the flat part peak arithmetic.
+/// Kernels under the limits of the machine (Williams, Waterman, Patterson 2009): operations a byte across, operations a
+/// second up, both logarithmic; the slope is bandwidth, the flat part peak arithmetic.
 /// </summary>
 internal static class RooflinePicture
 {
@@ -57,7 +57,8 @@ internal static class RooflinePicture
 
         return image;
 
-        int X(double intensity) => Margin + (int)((Width - (2 * Margin)) * Share(intensity, IntensityMin, IntensityMax));
+        int X(double intensity) =>
+            Margin + (int)((Width - (2 * Margin)) * Share(intensity, IntensityMin, IntensityMax));
         int Y(double rate) => Height - Margin - (int)((Height - (2 * Margin)) * Share(rate, bottom, top));
         void Roof(double bandwidth, string name)
         {

@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace PixSearch.Tensors.Benchmarks;
 
 /// <summary>
-/// Measures the kernels beside other libraries, alternating: ours, peer, peer, again ours, so that a busy neighbour hits all of them. The
-/// best time of each counts.
+/// Measures the kernels beside other libraries, alternating: ours, peer, peer, again ours, so that a busy neighbour
+/// hits all of them. The best time of each counts.
 /// </summary>
 public sealed class KernelBenchmark : IDisposable
 {
@@ -41,7 +41,9 @@ public sealed class KernelBenchmark : IDisposable
             peer => _peers.Multiply(peer, a, b, false, c));
     }
 
-    /// <summary>x W^T with the weight packed once (for us; the peers get it plain, as their interfaces take it).</summary>
+    /// <summary>
+    /// x W^T with the weight packed once (for us; the peers get it plain, as their interfaces take it).
+    /// </summary>
     public KernelResult Linear(int rows, int input, int output, WeightType type)
     {
         using var scope = new TensorScope();
@@ -52,7 +54,8 @@ public sealed class KernelBenchmark : IDisposable
         _backend.Prepare(weight, type);
         double weightBytes = type switch { WeightType.F32 => 4, WeightType.BF16 => 2, _ => 1.125 } * input * output;
         return Measure(type == WeightType.F32 ? "linear" : $"linear {type}", $"{rows} x {input} -> {output}",
-            2.0 * rows * input * output, weightBytes + (4.0 * rows * (input + output)), () => _backend.Linear(x, weight),
+            2.0 * rows * input * output, weightBytes + (4.0 * rows * (input + output)),
+            () => _backend.Linear(x, weight),
             peer => _peers.Multiply(peer, x, plain, true, y));
     }
 
@@ -73,8 +76,10 @@ public sealed class KernelBenchmark : IDisposable
         yield return Op("Add 1M", x.Count, 3 * bytes, () => _backend.Add(x, dy));
         Tensor q = _backend.Reshape(x, new Shape(16, 256, 8, 32));
         double full = 4.0 * 16 * 8 * 256 * 256 * 32;
-        yield return Op("attention full 16x256x8x32", full, 4 * bytes, () => _backend.Attention(q, q, q, AttentionMask.Full, 0.2f));
-        yield return Op("attention causal", full / 2, 4 * bytes, () => _backend.Attention(q, q, q, AttentionMask.CausalOnly, 0.2f));
+        yield return Op("attention full 16x256x8x32", full, 4 * bytes,
+            () => _backend.Attention(q, q, q, AttentionMask.Full, 0.2f));
+        yield return Op("attention causal", full / 2, 4 * bytes,
+            () => _backend.Attention(q, q, q, AttentionMask.CausalOnly, 0.2f));
         yield return Op("attention causal backward", full * 1.25, 8 * bytes, () =>
         {
             AttentionGradients g = _backend.AttentionBackward(q, q, q, AttentionMask.CausalOnly, 0.2f, q, q);
@@ -98,7 +103,8 @@ public sealed class KernelBenchmark : IDisposable
     private KernelResult Op(string name, double flops, double bytes, Func<Tensor> run) =>
         Measure("op", name, flops, bytes, run, null);
 
-    private KernelResult Measure(string group, string name, double flops, double bytes, Func<Tensor> ours, Action<string>? theirs)
+    private KernelResult Measure(string group, string name, double flops, double bytes, Func<Tensor> ours,
+        Action<string>? theirs)
     {
         double best = double.PositiveInfinity;
         var peers = new Dictionary<string, double>();
@@ -115,7 +121,8 @@ public sealed class KernelBenchmark : IDisposable
         return new KernelResult(group, name, flops, bytes, best, peers);
     }
 
-    // Waits until the threads of whoever ran before have gone to sleep, warms up once, then the best of as many runs as fit.
+    // Waits until the threads of whoever ran before have gone to sleep, warms up once, then the best of as many runs as
+    // fit.
     private double Best(Action run)
     {
         _never.Wait(s_settle);

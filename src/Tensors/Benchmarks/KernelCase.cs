@@ -13,9 +13,12 @@ public sealed record KernelResult(string Group, string Name, double Flops, doubl
     /// <summary>Time of the fastest peer over ours; not-a-number without peers.</summary>
     public double Ratio => Peers.Count == 0 ? double.NaN : Peers.Values.Min() / Seconds;
 
-    /// <summary>The least time that the machine's limits allow, over ours. Small working sets are held to the caches' bandwidth.</summary>
+    /// <summary>
+    /// The least time that the machine's limits allow, over ours. Small working sets are held to the caches' bandwidth.
+    /// </summary>
     public double OfBound(MachineLimits limits) =>
-        Math.Max(Flops / limits.PeakFlops, Bytes / (Bytes > CacheBytesMax ? limits.MemoryBytes : limits.CacheBytes)) / Seconds;
+        Math.Max(Flops / limits.PeakFlops, Bytes / (Bytes > CacheBytesMax ? limits.MemoryBytes : limits.CacheBytes))
+        / Seconds;
 
     // Working sets up to here are taken to stay in the last-level cache.
     private const double CacheBytesMax = 16 << 20;

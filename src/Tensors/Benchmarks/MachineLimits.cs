@@ -3,8 +3,10 @@ using System.Diagnostics;
 namespace PixSearch.Tensors.Benchmarks;
 
 /// <summary>What the machine can do at most, measured with all threads.</summary>
-/// <param name="PeakFlops">Multiply-adds from registers and the first-level cache, in operations a second (an FMA is two).</param>
-/// <param name="CacheBytes">Read bandwidth of 2 MB a thread, in bytes a second: the second- and third-level cache.</param>
+/// <param name="PeakFlops">Multiply-adds from registers and the first-level cache, in operations a second (an FMA is
+/// two).</param>
+/// <param name="CacheBytes">Read bandwidth of 2 MB a thread, in bytes a second: the second- and third-level
+/// cache.</param>
 /// <param name="MemoryBytes">Read bandwidth of 256 MB, in bytes a second.</param>
 public sealed record MachineLimits(double PeakFlops, double CacheBytes, double MemoryBytes)
 {

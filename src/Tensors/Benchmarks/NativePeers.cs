@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics.X86;
 namespace PixSearch.Tensors.Benchmarks;
 
 /// <summary>
-/// Matrix products of other libraries, where this machine has them: Debian's OpenBLAS and oneDNN. For measuring only; nothing else in the
-/// product calls native code.
+/// Matrix products of other libraries, where this machine has them: Debian's OpenBLAS and oneDNN. For measuring only;
+/// nothing else in the product calls native code.
 /// </summary>
 public sealed unsafe class NativePeers
 {
@@ -13,8 +13,10 @@ public sealed unsafe class NativePeers
     private const int NoTranspose = 111;
     private const int Transpose = 112;
 
-    private readonly delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void> _blas;
-    private readonly delegate* unmanaged<byte, byte, long, long, long, float, float*, long, float*, long, float, float*, long, int> _dnnl;
+    private readonly delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*,
+        int, void> _blas;
+    private readonly delegate* unmanaged<byte, byte, long, long, long, float, float*, long, float*, long, float, float*,
+        long, int> _dnnl;
 
     /// <summary>Loads what is there, with the thread count and the core type that serve it best.</summary>
     public NativePeers()
@@ -28,14 +30,18 @@ public sealed unsafe class NativePeers
             SetVariable("OPENBLAS_CORETYPE", "SkylakeX");
         }
 
-        if (NativeLibrary.TryLoad("libopenblas.so.0", out nint blas) && NativeLibrary.TryGetExport(blas, "cblas_sgemm", out nint sgemm))
+        if (NativeLibrary.TryLoad("libopenblas.so.0", out nint blas)
+            && NativeLibrary.TryGetExport(blas, "cblas_sgemm", out nint sgemm))
         {
-            _blas = (delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void>)sgemm;
+            _blas = (delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*,
+                int, void>)sgemm;
         }
 
-        if (NativeLibrary.TryLoad("libdnnl.so.2", out nint dnnl) && NativeLibrary.TryGetExport(dnnl, "dnnl_sgemm", out nint gemm))
+        if (NativeLibrary.TryLoad("libdnnl.so.2", out nint dnnl)
+            && NativeLibrary.TryGetExport(dnnl, "dnnl_sgemm", out nint gemm))
         {
-            _dnnl = (delegate* unmanaged<byte, byte, long, long, long, float, float*, long, float*, long, float, float*, long, int>)gemm;
+            _dnnl = (delegate* unmanaged<byte, byte, long, long, long, float, float*, long, float*, long, float, float*,
+                long, int>)gemm;
         }
     }
 
@@ -51,11 +57,13 @@ public sealed unsafe class NativePeers
         {
             if (name == "OpenBLAS")
             {
-                _blas(RowMajor, NoTranspose, transposeB ? Transpose : NoTranspose, m, n, k, 1, pa, k, pb, transposeB ? k : n, 0, pc, n);
+                _blas(RowMajor, NoTranspose, transposeB ? Transpose : NoTranspose, m, n, k, 1, pa, k, pb,
+                    transposeB ? k : n, 0, pc, n);
             }
             else
             {
-                _ = _dnnl((byte)'N', (byte)(transposeB ? 'T' : 'N'), m, n, k, 1, pa, k, pb, transposeB ? k : n, 0, pc, n);
+                _ = _dnnl((byte)'N', (byte)(transposeB ? 'T' : 'N'), m, n, k, 1, pa, k, pb, transposeB ? k : n, 0, pc,
+                    n);
             }
         }
     }

@@ -10,12 +10,14 @@ public sealed unsafe partial class CpuBackend
         _kernels.Attention(_context, shape, q, k, v, y);
 
     /// <inheritdoc/>
-    private protected override void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v, float* y,
+    private protected override void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v,
+        float* y,
         float* dy, in AttentionGradientPointers gradients) =>
         _kernels.AttentionBackward(_context, shape, q, k, v, y, dy, gradients);
 
     /// <inheritdoc/>
-    protected override void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store, PagedBatch batch,
+    protected override void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store,
+        PagedBatch batch,
         float scale, float* y)
     {
         int rowCount = 0;
@@ -43,7 +45,8 @@ public sealed unsafe partial class CpuBackend
     }
 
     // A prompt or evidence: the pages are gathered, then it is causal attention with a cached prefix.
-    private void PagedPanels(float* q, int heads, float* keys, float* values, KvStore store, in PagedSequence sequence, float scale,
+    private void PagedPanels(float* q, int heads, float* keys, float* values, KvStore store, in PagedSequence sequence,
+        float scale,
         float* y)
     {
         int end = sequence.Start + sequence.RowCount;
@@ -109,7 +112,8 @@ public sealed unsafe partial class CpuBackend
 }
 
 /// <summary>Arguments of a decoding step's attention.</summary>
-internal readonly unsafe struct PagedDecodeArguments(float* q, float* keys, float* values, float* y, int heads, float scale,
+internal readonly unsafe struct PagedDecodeArguments(float* q, float* keys, float* values, float* y, int heads,
+    float scale,
     int rowCount, int pageCount, int visibleMax)
 {
     public float* Q { get; } = q;

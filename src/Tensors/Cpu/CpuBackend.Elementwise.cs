@@ -36,7 +36,8 @@ public sealed unsafe partial class CpuBackend
         _kernels.SwiGlu(_context.Pool, gate, up, count, y);
 
     /// <inheritdoc/>
-    protected override void SwiGluBackwardCore(float* gate, float* up, float* dy, int count, float* dGate, float* dUp) =>
+    protected override void SwiGluBackwardCore(float* gate, float* up, float* dy, int count, float* dGate,
+        float* dUp) =>
         _kernels.SwiGluBackward(_context.Pool, gate, up, dy, count, dGate, dUp);
 
     /// <inheritdoc/>

@@ -31,7 +31,8 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <inheritdoc/>
-    private protected override void GemmCore(GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc, bool accumulate) =>
+    private protected override void GemmCore(GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
+        bool accumulate) =>
         _kernels.Gemm(_context, shape, a, b, c, ldc, accumulate);
 
     /// <inheritdoc/>
@@ -73,7 +74,8 @@ public sealed unsafe partial class CpuBackend
 
         if (weight.Plain is null)
         {
-            throw new InvalidOperationException($"Weight {weight} was packed by another backend and its plain form was dropped.");
+            throw new InvalidOperationException(
+                $"Weight {weight} was packed by another backend and its plain form was dropped.");
         }
 
         return Pack(weight, WeightType.F32);

@@ -8,12 +8,15 @@ public sealed unsafe partial class CpuBackend
             new NormArguments { X = x, Scale = scale, Y = y, Epsilon = epsilon, Rows = rows, Width = width });
 
     /// <inheritdoc/>
-    protected override void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy, float* dx,
+    protected override void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
+        float* dx,
         float* dScale) => _kernels.NormBackward(_context,
-        new NormArguments { X = x, Scale = scale, Dy = dy, Y = dx, Epsilon = epsilon, Rows = rows, Width = width }, dScale, null);
+        new NormArguments { X = x, Scale = scale, Dy = dy, Y = dx, Epsilon = epsilon, Rows = rows, Width = width },
+        dScale, null);
 
     /// <inheritdoc/>
-    protected override void LayerNormCore(float* x, int rows, int width, float* scale, float* shift, float epsilon, float* y) =>
+    protected override void LayerNormCore(float* x, int rows, int width, float* scale, float* shift, float epsilon,
+        float* y) =>
         _kernels.Norm(_context.Pool, new NormArguments
         {
             X = x,
@@ -27,7 +30,8 @@ public sealed unsafe partial class CpuBackend
         });
 
     /// <inheritdoc/>
-    protected override void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy, float* dx,
+    protected override void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
+        float* dx,
         float* dScale, float* dShift) => _kernels.NormBackward(
         _context,
         new NormArguments
@@ -46,7 +50,8 @@ public sealed unsafe partial class CpuBackend
 
     /// <inheritdoc/>
     protected override void ChannelNormCore(float* x, int batch, int channels, int pixels, float* scale, float* shift,
-        float epsilon, float* y) => _kernels.ChannelNorm(_context.Pool, x, batch, channels, pixels, scale, shift, epsilon, y);
+        float epsilon, float* y) =>
+        _kernels.ChannelNorm(_context.Pool, x, batch, channels, pixels, scale, shift, epsilon, y);
 
     /// <inheritdoc/>
     protected override void SoftmaxCore(float* x, int rows, int width, float* y) =>
@@ -57,6 +62,7 @@ public sealed unsafe partial class CpuBackend
         _kernels.SoftmaxBackward(_context.Pool, y, dy, rows, width, dx);
 
     /// <inheritdoc/>
-    protected override void RotateCore(float* x, int tokens, int heads, int size, float* cos, float* sin, int tableRows, float* y) =>
+    protected override void RotateCore(float* x, int tokens, int heads, int size, float* cos, float* sin, int tableRows,
+        float* y) =>
         _kernels.Rotate(_context.Pool, x, tokens, heads, size, cos, sin, tableRows, y);
 }

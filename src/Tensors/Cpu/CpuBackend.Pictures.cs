@@ -26,7 +26,8 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <inheritdoc/>
-    private protected override void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy, float* dx,
+    private protected override void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy,
+        float* dx,
         float* dWeight)
     {
         SpreadOver(shape, dy, weight, dx);
@@ -53,7 +54,8 @@ public sealed unsafe partial class CpuBackend
     }
 
     /// <inheritdoc/>
-    private protected override void ConvTranspose2dCore(in ConvShape shape, float* x, float* weight, float* bias, float* y)
+    private protected override void ConvTranspose2dCore(in ConvShape shape, float* x, float* weight, float* bias,
+        float* y)
     {
         int pixels = shape.InHeight * shape.InWidth;
         for (int plane = 0; plane < shape.Batch * shape.InChannels; plane++)
@@ -84,10 +86,12 @@ public sealed unsafe partial class CpuBackend
         (shape.GroupIn * shape.KernelHeight * shape.KernelWidth, shape.Batch * shape.OutHeight * shape.OutWidth);
 
     /// <inheritdoc/>
-    protected override void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width, ResizeMode mode,
+    protected override void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width,
+        ResizeMode mode,
         float* y) => _kernels.Resize(_context, x, planes, inHeight, inWidth, height, width, mode, y, false);
 
     /// <inheritdoc/>
     protected override void ResizeBackwardCore(float* dy, int planes, int inHeight, int inWidth, int height, int width,
-        ResizeMode mode, float* dx) => _kernels.Resize(_context, dx, planes, inHeight, inWidth, height, width, mode, dy, true);
+        ResizeMode mode, float* dx) =>
+        _kernels.Resize(_context, dx, planes, inHeight, inWidth, height, width, mode, dy, true);
 }

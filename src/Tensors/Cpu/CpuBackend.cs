@@ -20,7 +20,9 @@ public sealed unsafe partial class CpuBackend : ReferenceBackend
     {
     }
 
-    /// <summary>Kernels by name (<c>avx512</c>, <c>avx2</c>, <c>vector128</c>, <c>scalar</c>; null for the best).</summary>
+    /// <summary>
+    /// Kernels by name (<c>avx512</c>, <c>avx2</c>, <c>vector128</c>, <c>scalar</c>; null for the best).
+    /// </summary>
     public CpuBackend(string? kernels, NativePool? memory = null)
         : this(KernelSet.Choose(kernels), memory ?? new NativePool(), WorkerPool.Shared)
     {
@@ -42,7 +44,9 @@ public sealed unsafe partial class CpuBackend : ReferenceBackend
     /// <summary>Names that the constructor takes on this machine, best first.</summary>
     public static IReadOnlyList<string> KernelNames { get; } = [.. KernelSet.Ranked.Select(set => set.Name)];
 
-    /// <summary>The backend that the environment asks for: <c>PIXSEARCH_KERNELS=reference</c> gives the scalar twin.</summary>
+    /// <summary>
+    /// The backend that the environment asks for: <c>PIXSEARCH_KERNELS=reference</c> gives the scalar twin.
+    /// </summary>
     public static IGradientBackend Create() =>
         KernelSettings.Kernels == "reference" ? new ReferenceBackend() : new CpuBackend();
 

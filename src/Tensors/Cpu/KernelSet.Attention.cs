@@ -6,26 +6,31 @@ internal abstract unsafe partial class KernelSet
     public abstract void Attention(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y);
 
     /// <summary>Gradients of attention.</summary>
-    public abstract void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y,
+    public abstract void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v,
+        float* y,
         float* dy, in AttentionGradientPointers gradients);
 
     /// <summary>Attention of single rows over pages.</summary>
-    public abstract void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows, KvStore store);
+    public abstract void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows,
+        KvStore store);
 }
 
 internal sealed unsafe partial class KernelSet<S, V>
 {
     /// <inheritdoc/>
-    public override void Attention(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y) =>
+    public override void Attention(CpuContext context, in AttentionShape shape, float* q, float* k, float* v,
+        float* y) =>
         AttentionForwardJob<S, V>.RunAll(context, shape, q, k, v, y);
 
     /// <inheritdoc/>
-    public override void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y,
+    public override void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v,
+        float* y,
         float* dy, in AttentionGradientPointers gradients) =>
         AttentionBackwardJob<S, V>.RunAll(context, shape, q, k, v, y, dy, gradients);
 
     /// <inheritdoc/>
-    public override void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows, KvStore store)
+    public override void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows,
+        KvStore store)
     {
         int group = arguments.Heads / store.Heads;
         int each = (arguments.VisibleMax + 15) / 16 * 16;

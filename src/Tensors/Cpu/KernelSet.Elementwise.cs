@@ -6,7 +6,8 @@ internal abstract unsafe partial class KernelSet
     public abstract void Unary(WorkerPool pool, float* x, int count, UnaryOp op, float* y);
 
     /// <summary>dx = op'(x) dy.</summary>
-    public abstract void UnaryBackward(WorkerPool pool, float* x, float* y, float* dy, int count, UnaryOp op, float* dx);
+    public abstract void UnaryBackward(WorkerPool pool, float* x, float* y, float* dy, int count, UnaryOp op,
+        float* dx);
 
     /// <summary>y = scale * x + shift.</summary>
     public abstract void Affine(WorkerPool pool, float* x, int count, float scale, float shift, float* y);
@@ -21,7 +22,8 @@ internal abstract unsafe partial class KernelSet
     public abstract void SwiGlu(WorkerPool pool, float* gate, float* up, int count, float* y);
 
     /// <summary>Gradients of SwiGlu.</summary>
-    public abstract void SwiGluBackward(WorkerPool pool, float* gate, float* up, float* dy, int count, float* dGate, float* dUp);
+    public abstract void SwiGluBackward(WorkerPool pool, float* gate, float* up, float* dy, int count, float* dGate,
+        float* dUp);
 
     /// <summary>Sum of a row.</summary>
     public abstract float Sum(float* x, int count);
@@ -76,7 +78,8 @@ internal sealed unsafe partial class KernelSet<S, V>
                 break;
             case UnaryOp.QuickGelu:
             case UnaryOp.Silu:
-                var silu = new SiluBackwardOp<S, V> { Slope = op == UnaryOp.Silu ? 1 : (float)ScalarMath.QuickGeluSlope };
+                float slope = op == UnaryOp.Silu ? 1 : (float)ScalarMath.QuickGeluSlope;
+                var silu = new SiluBackwardOp<S, V> { Slope = slope };
                 Pointwise.Run<S, V, SiluBackwardOp<S, V>>(pool, silu, x, y, dy, count, dx, null);
                 break;
             case UnaryOp.Sigmoid:
@@ -136,7 +139,8 @@ internal sealed unsafe partial class KernelSet<S, V>
         Pointwise.Run<S, V, SwiGluOp<S, V>>(pool, default, gate, up, null, count, y, null);
 
     /// <inheritdoc/>
-    public override void SwiGluBackward(WorkerPool pool, float* gate, float* up, float* dy, int count, float* dGate, float* dUp) =>
+    public override void SwiGluBackward(WorkerPool pool, float* gate, float* up, float* dy, int count, float* dGate,
+        float* dUp) =>
         Pointwise.Run<S, V, SwiGluBackwardOp<S, V>>(pool, default, gate, up, dy, count, dGate, dUp);
 
     /// <inheritdoc/>

@@ -7,7 +7,8 @@ internal abstract unsafe partial class KernelSet
         bool accumulate);
 
     /// <summary>y = x W^T + bias with a packed weight.</summary>
-    public abstract void Linear(CpuContext context, GemmShape shape, float* x, PackedWeight weight, float* bias, float* y);
+    public abstract void Linear(CpuContext context, GemmShape shape, float* x, PackedWeight weight, float* bias,
+        float* y);
 
     /// <summary>Bytes of a packed weight [out, in].</summary>
     public abstract long PackedBytes(WeightType type, int output, int input);
@@ -26,16 +27,19 @@ internal sealed unsafe partial class KernelSet<S, V>
         bool accumulate) => Tensors.Gemm.Run<S, V>(context, shape, a, b, c, ldc, accumulate);
 
     /// <inheritdoc/>
-    public override void Linear(CpuContext context, GemmShape shape, float* x, PackedWeight weight, float* bias, float* y)
+    public override void Linear(CpuContext context, GemmShape shape, float* x, PackedWeight weight, float* bias,
+        float* y)
     {
         var a = new GemmOperand(x, shape.K, false);
         switch (weight.Type)
         {
             case WeightType.F32:
-                Tensors.Gemm.RunPacked<S, V, PanelsF32<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N, false);
+                Tensors.Gemm.RunPacked<S, V, PanelsF32<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N,
+                    false);
                 break;
             case WeightType.BF16:
-                Tensors.Gemm.RunPacked<S, V, PanelsBF16<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N, false);
+                Tensors.Gemm.RunPacked<S, V, PanelsBF16<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N,
+                    false);
                 break;
             default:
                 Tensors.Gemm.RunPacked<S, V, PanelsQ8<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N, false);
@@ -44,7 +48,8 @@ internal sealed unsafe partial class KernelSet<S, V>
     }
 
     /// <inheritdoc/>
-    public override long PackedBytes(WeightType type, int output, int input) => Tensors.Gemm.Panels<S, V>(output) * (type switch
+    public override long PackedBytes(WeightType type, int output, int input) =>
+        Tensors.Gemm.Panels<S, V>(output) * (type switch
     {
         WeightType.F32 => PanelLayout.PanelBytes<S, V, PanelsF32<S, V>>(input),
         WeightType.BF16 => PanelLayout.PanelBytes<S, V, PanelsBF16<S, V>>(input),
@@ -57,7 +62,8 @@ internal sealed unsafe partial class KernelSet<S, V>
         switch (type)
         {
             case WeightType.F32:
-                Tensors.Gemm.Pack<S, V>(context.Pool, new GemmOperand(weight, input, true), output, input, (float*)packed);
+                Tensors.Gemm.Pack<S, V>(context.Pool, new GemmOperand(weight, input, true), output, input,
+                    (float*)packed);
                 break;
             case WeightType.BF16:
                 WeightPacking<S, V>.PackBF16(weight, output, input, packed);

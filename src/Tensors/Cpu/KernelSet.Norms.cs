@@ -9,7 +9,8 @@ internal abstract unsafe partial class KernelSet
     public abstract void NormBackward(CpuContext context, NormArguments arguments, float* dScale, float* dShift);
 
     /// <summary>LayerNorm over channels. Shapes: x and y [batch, channels, pixels].</summary>
-    public abstract void ChannelNorm(WorkerPool pool, float* x, int batch, int channels, int pixels, float* scale, float* shift,
+    public abstract void ChannelNorm(WorkerPool pool, float* x, int batch, int channels, int pixels, float* scale,
+        float* shift,
         float epsilon, float* y);
 
     /// <summary>Softmax of rows.</summary>
@@ -19,7 +20,8 @@ internal abstract unsafe partial class KernelSet
     public abstract void SoftmaxBackward(WorkerPool pool, float* y, float* dy, int rows, int width, float* dx);
 
     /// <summary>Rotary embedding.</summary>
-    public abstract void Rotate(WorkerPool pool, float* x, int tokens, int heads, int size, float* cos, float* sin, int tableRows,
+    public abstract void Rotate(WorkerPool pool, float* x, int tokens, int heads, int size, float* cos, float* sin,
+        int tableRows,
         float* y);
 }
 
@@ -33,7 +35,8 @@ internal sealed unsafe partial class KernelSet<S, V>
         NormKernels.Backward<S, V>(context, arguments, dScale, dShift);
 
     /// <inheritdoc/>
-    public override void ChannelNorm(WorkerPool pool, float* x, int batch, int channels, int pixels, float* scale, float* shift,
+    public override void ChannelNorm(WorkerPool pool, float* x, int batch, int channels, int pixels, float* scale,
+        float* shift,
         float epsilon, float* y) => pool.Run(
         new ChannelNormJob<S, V>
         {
@@ -56,7 +59,8 @@ internal sealed unsafe partial class KernelSet<S, V>
         SoftmaxKernels.Backward<S, V>(pool, y, dy, rows, width, dx);
 
     /// <inheritdoc/>
-    public override void Rotate(WorkerPool pool, float* x, int tokens, int heads, int size, float* cos, float* sin, int tableRows,
+    public override void Rotate(WorkerPool pool, float* x, int tokens, int heads, int size, float* cos, float* sin,
+        int tableRows,
         float* y)
     {
         int each = Math.Max(1, 16384 / (heads * size));

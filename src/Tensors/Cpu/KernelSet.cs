@@ -11,8 +11,8 @@ internal abstract unsafe partial class KernelSet
     public abstract string Name { get; }
 
     /// <summary>
-    /// The sets of this machine, best first. AVX-512 before AVX2: twice the multiply-adds a cycle and twice the registers; then
-    /// 128-bit vectors (Arm, old x64); scalar code last, for comparison.
+    /// The sets of this machine, best first. AVX-512 before AVX2: twice the multiply-adds a cycle and twice the
+    /// registers; then 128-bit vectors (Arm, old x64); scalar code last, for comparison.
     /// </summary>
     public static IReadOnlyList<KernelSet> Ranked { get; } = Rank();
 
@@ -25,9 +25,9 @@ internal abstract unsafe partial class KernelSet
             return Ranked[0];
         }
 
+        string names = string.Join(", ", Ranked.Select(set => set.Name));
         return Ranked.FirstOrDefault(set => set.Name == name) ?? throw new ArgumentException(
-            $"{KernelSettings.KernelsVariable}={name}: this machine has {string.Join(", ", Ranked.Select(set => set.Name))} "
-            + "and reference.");
+            $"{KernelSettings.KernelsVariable}={name}: this machine has {names} and reference.");
     }
 
     /// <summary>Best rate of arithmetic or reading, for <see cref="MachineLimits"/>.</summary>

@@ -3,7 +3,9 @@ namespace PixSearch.Tensors;
 /// <summary>What the environment says about kernels; read once.</summary>
 internal static class KernelSettings
 {
-    /// <summary>Override of the ranked choice: <c>reference</c>, <c>scalar</c>, <c>vector128</c>, <c>avx2</c>, <c>avx512</c>.</summary>
+    /// <summary>
+    /// Override of the ranked choice: <c>reference</c>, <c>scalar</c>, <c>vector128</c>, <c>avx2</c>, <c>avx512</c>.
+    /// </summary>
     public const string KernelsVariable = "PIXSEARCH_KERNELS";
 
     /// <summary>Number of threads, the calling one included; default: all cores of the process.</summary>

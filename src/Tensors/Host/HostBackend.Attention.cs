@@ -9,7 +9,8 @@ public abstract unsafe partial class HostBackend
         if (x.Rank != 4 || x.Shape[3] % 2 != 0 || cos.Shape != sin.Shape || cos.Rank != 2 || cos.Shape[1] != x.Shape[3]
             || (cos.Shape[0] != x.Shape[1] && cos.Shape[0] != x.Shape[0] * x.Shape[1]))
         {
-            Misuse(Op, "x must be [batch, tokens, heads, even size], cos and sin [tokens, size] or [batch * tokens, size]",
+            Misuse(Op, "x must be [batch, tokens, heads, even size], "
+                + "cos and sin [tokens, size] or [batch * tokens, size]",
                 ("x", x.Shape), ("cos", cos.Shape), ("sin", sin.Shape));
         }
 
@@ -61,7 +62,8 @@ public abstract unsafe partial class HostBackend
                 BiasRows = dRows is null ? null : Pointer(Op, dRows),
                 BiasColumns = dColumns is null ? null : Pointer(Op, dColumns),
             };
-            AttentionBackwardCore(shape, Pointer(Op, q), Pointer(Op, k), Pointer(Op, v), Pointer(Op, y), Pointer(Op, dy),
+            AttentionBackwardCore(shape, Pointer(Op, q), Pointer(Op, k), Pointer(Op, v), Pointer(Op, y),
+                Pointer(Op, dy),
                 pointers);
         }
 
@@ -75,7 +77,8 @@ public abstract unsafe partial class HostBackend
         CheckPaged(Op, store, layer, batch);
         if (k.Shape != v.Shape || k.Shape != new Shape(batch.RowCount, store.Heads, store.HeadSize))
         {
-            Misuse(Op, $"k and v must be [{batch.RowCount} rows, {store.Heads} kvHeads, {store.HeadSize} size]", ("k", k.Shape),
+            Misuse(Op, $"k and v must be [{batch.RowCount} rows, {store.Heads} kvHeads, {store.HeadSize} size]",
+                ("k", k.Shape),
                 ("v", v.Shape));
         }
 
@@ -91,7 +94,8 @@ public abstract unsafe partial class HostBackend
             for (int i = 0; i < sequence.RowCount; i++)
             {
                 int position = sequence.Start + i;
-                long to = (((long)pages[position / store.PageSize] * store.PageSize) + (position % store.PageSize)) * width;
+                long to = (((long)pages[position / store.PageSize] * store.PageSize) + (position % store.PageSize))
+                    * width;
                 long from = (long)(sequence.RowStart + i) * width;
                 new ReadOnlySpan<float>(fromK + from, width).CopyTo(new Span<float>(keys + to, width));
                 new ReadOnlySpan<float>(fromV + from, width).CopyTo(new Span<float>(values + to, width));
@@ -104,7 +108,8 @@ public abstract unsafe partial class HostBackend
     {
         const string Op = "PagedAttention";
         CheckPaged(Op, store, layer, batch);
-        if (q.Rank != 3 || q.Shape[0] != batch.RowCount || q.Shape[1] % store.Heads != 0 || q.Shape[2] != store.HeadSize)
+        if (q.Rank != 3 || q.Shape[0] != batch.RowCount || q.Shape[1] % store.Heads != 0
+            || q.Shape[2] != store.HeadSize)
         {
             Misuse(Op, $"q must be [{batch.RowCount} rows, a multiple of {store.Heads} heads, {store.HeadSize} size]",
                 ("q", q.Shape));
@@ -113,25 +118,31 @@ public abstract unsafe partial class HostBackend
         Tensor y = Empty(q.Shape);
         if (q.Count > 0)
         {
-            PagedAttentionCore(Pointer(Op, q), q.Shape[1], Pointer(Op, store.Keys(layer)), Pointer(Op, store.Values(layer)), store,
+            PagedAttentionCore(Pointer(Op, q), q.Shape[1], Pointer(Op, store.Keys(layer)),
+                Pointer(Op, store.Values(layer)), store,
                 batch, scale, Pointer(Op, y));
         }
 
         return y;
     }
 
-    /// <summary>Formula of <see cref="IBackend.Rotate"/>; row t of x uses row <c>t % tableRows</c> of the tables.</summary>
-    protected abstract void RotateCore(float* x, int tokens, int heads, int size, float* cos, float* sin, int tableRows, float* y);
+    /// <summary>
+    /// Formula of <see cref="IBackend.Rotate"/>; row t of x uses row <c>t % tableRows</c> of the tables.
+    /// </summary>
+    protected abstract void RotateCore(float* x, int tokens, int heads, int size, float* cos, float* sin, int tableRows,
+        float* y);
 
     /// <summary>Attention of checked sizes.</summary>
     private protected abstract void AttentionCore(in AttentionShape shape, float* q, float* k, float* v, float* y);
 
     /// <summary>Gradients of <see cref="AttentionCore"/>, added to zeroed destinations.</summary>
-    private protected abstract void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v, float* y,
+    private protected abstract void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v,
+        float* y,
         float* dy, in AttentionGradientPointers gradients);
 
     /// <summary>Attention over pages; everything was checked.</summary>
-    protected abstract void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store, PagedBatch batch,
+    protected abstract void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store,
+        PagedBatch batch,
         float scale, float* y);
 
     private static void CheckPaged(string op, KvStore store, int layer, PagedBatch batch)
@@ -150,7 +161,8 @@ public abstract unsafe partial class HostBackend
                 || (long)sequence.Pages.Length * store.PageSize < end)
             {
                 throw new ArgumentException($"{op}: sequence {s} has rows [{sequence.RowStart}, "
-                    + $"{sequence.RowStart + sequence.RowCount}) at positions [{sequence.Start}, {end}) in {sequence.Pages.Length} "
+                    + $"{sequence.RowStart + sequence.RowCount}) at positions [{sequence.Start}, {end}) in "
+                    + $"{sequence.Pages.Length} "
                     + $"pages of {store.PageSize}; rows must follow each other from {row} and fit into the pages.");
             }
 
@@ -168,12 +180,14 @@ public abstract unsafe partial class HostBackend
         }
     }
 
-    private static AttentionShape AttentionShapeOf(string op, Tensor q, Tensor k, Tensor v, AttentionMask mask, float scale)
+    private static AttentionShape AttentionShapeOf(string op, Tensor q, Tensor k, Tensor v, AttentionMask mask,
+        float scale)
     {
         if (q.Rank != 4 || k.Rank != 4 || k.Shape != v.Shape || q.Shape[0] != k.Shape[0] || q.Shape[3] != k.Shape[3]
             || k.Shape[2] == 0 || q.Shape[2] % k.Shape[2] != 0)
         {
-            Misuse(op, "q must be [batch, queries, heads, size], k and v [batch, keys, kvHeads, size], heads a multiple of kvHeads",
+            Misuse(op, "q must be [batch, queries, heads, size], "
+                + "k and v [batch, keys, kvHeads, size], heads a multiple of kvHeads",
                 ("q", q.Shape), ("k", k.Shape), ("v", v.Shape));
         }
 
@@ -221,7 +235,8 @@ public abstract unsafe partial class HostBackend
             && (long)rows.Shape[3] * columns.Shape[3] == shape.Keys;
         if (!fits)
         {
-            Misuse(op, $"biases must be [{shape.Batch}, {shape.Heads}, {shape.Queries}, gridHeight] and [.., gridWidth] with "
+            Misuse(op, $"biases must be [{shape.Batch}, {shape.Heads}, {shape.Queries}, gridHeight] and "
+                + "[.., gridWidth] with "
                 + $"gridHeight * gridWidth = {shape.Keys} keys", ("rows", rows.Shape), ("columns", columns.Shape));
         }
 

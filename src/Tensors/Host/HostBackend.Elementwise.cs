@@ -46,7 +46,8 @@ public abstract unsafe partial class HostBackend
         RequireSame("UnaryBackward", ("x", x), ("y", y));
         RequireSame("UnaryBackward", ("x", x), ("dy", dy));
         Tensor dx = Empty(x.Shape);
-        UnaryBackwardCore(Pointer("UnaryBackward", x), Pointer("UnaryBackward", y), Pointer("UnaryBackward", dy), x.Count, op,
+        UnaryBackwardCore(Pointer("UnaryBackward", x), Pointer("UnaryBackward", y), Pointer("UnaryBackward", dy),
+            x.Count, op,
             Pointer("UnaryBackward", dx));
         return dx;
     }
@@ -67,7 +68,8 @@ public abstract unsafe partial class HostBackend
         RequireSame("SwiGluBackward", ("gate", gate), ("dy", dy));
         Tensor dGate = Empty(gate.Shape);
         Tensor dUp = Empty(up.Shape);
-        SwiGluBackwardCore(Pointer("SwiGluBackward", gate), Pointer("SwiGluBackward", up), Pointer("SwiGluBackward", dy),
+        SwiGluBackwardCore(Pointer("SwiGluBackward", gate), Pointer("SwiGluBackward", up),
+            Pointer("SwiGluBackward", dy),
             gate.Count, Pointer("SwiGluBackward", dGate), Pointer("SwiGluBackward", dUp));
         return (dGate, dUp);
     }
@@ -145,14 +147,17 @@ public abstract unsafe partial class HostBackend
     /// <summary>Gradients of <see cref="SwiGluCore"/>.</summary>
     protected abstract void SwiGluBackwardCore(float* gate, float* up, float* dy, int count, float* dGate, float* dUp);
 
-    /// <summary>y += x over the broadcast dimensions: operand A of the plan is x, operand B is y (strides 0 are summed).</summary>
+    /// <summary>
+    /// y += x over the broadcast dimensions: operand A of the plan is x, operand B is y (strides 0 are summed).
+    /// </summary>
     private protected abstract void SumToCore(float* x, StridedPlan plan, float* y);
 
     private protected static void RequireSame(string op, (string Name, Tensor Tensor) a, (string Name, Tensor Tensor) b)
     {
         if (a.Tensor.Shape != b.Tensor.Shape)
         {
-            Misuse(op, $"{a.Name} and {b.Name} must have the same shape", (a.Name, a.Tensor.Shape), (b.Name, b.Tensor.Shape));
+            Misuse(op, $"{a.Name} and {b.Name} must have the same shape", (a.Name, a.Tensor.Shape),
+                (b.Name, b.Tensor.Shape));
         }
     }
 

@@ -67,7 +67,8 @@ public abstract unsafe partial class HostBackend
         Shape batchB = Leading(b.Shape);
         if (k != kb || (batchA != batchB && batchA.Rank > 0 && batchB.Rank > 0))
         {
-            Misuse(Op, $"inner sizes {k} and {kb} and the leading dimensions must agree", ("a", a.Shape), ("b", b.Shape));
+            Misuse(Op, $"inner sizes {k} and {kb} and the leading dimensions must agree", ("a", a.Shape),
+                ("b", b.Shape));
         }
 
         Shape lead = batchA.Rank > 0 ? batchA : batchB;
@@ -88,7 +89,8 @@ public abstract unsafe partial class HostBackend
             (shape, lead) = (new GemmShape(m * lead.Count, n, k), default);
         }
 
-        BatchedGemmCore(lead.Count, shape, new GemmOperand(pa, ldA, transposeA), stepA, new GemmOperand(pb, ldB, transposeB),
+        BatchedGemmCore(lead.Count, shape, new GemmOperand(pa, ldA, transposeA), stepA,
+            new GemmOperand(pb, ldB, transposeB),
             stepB, py);
         return y;
     }
@@ -100,10 +102,12 @@ public abstract unsafe partial class HostBackend
     protected abstract void LinearBackwardInputCore(float* dy, int rows, Weight weight, float* dx);
 
     /// <summary>c = a b, or c += a b. Rows of c are <paramref name="ldc"/> elements apart.</summary>
-    private protected abstract void GemmCore(GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc, bool accumulate);
+    private protected abstract void GemmCore(GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
+        bool accumulate);
 
     /// <summary>Many products of one shape; steps are the distances between matrices, 0 for the same one.</summary>
-    private protected abstract void BatchedGemmCore(int batch, GemmShape shape, GemmOperand a, long stepA, GemmOperand b,
+    private protected abstract void BatchedGemmCore(int batch, GemmShape shape, GemmOperand a, long stepA,
+        GemmOperand b,
         long stepB, float* c);
 
     /// <summary>y += sums of the columns of x. Shapes: x [rows, columns], y [columns].</summary>

@@ -8,7 +8,8 @@ public abstract unsafe partial class HostBackend
         int width = NormWidth("RmsNorm", x, scale);
         Tensor y = Empty(x.Shape);
         using Tensor plain = Widened(scale);
-        RmsNormCore(Pointer("RmsNorm", x), RowsOf(x.Shape), width, Pointer("RmsNorm", plain), epsilon, Pointer("RmsNorm", y));
+        RmsNormCore(Pointer("RmsNorm", x), RowsOf(x.Shape), width, Pointer("RmsNorm", plain), epsilon,
+            Pointer("RmsNorm", y));
         return y;
     }
 
@@ -21,7 +22,8 @@ public abstract unsafe partial class HostBackend
         CheckGradient(Op, dScale, width, "dScale");
         Tensor dx = Empty(x.Shape);
         using Tensor plain = Widened(scale);
-        RmsNormBackwardCore(Pointer(Op, x), RowsOf(x.Shape), width, Pointer(Op, plain), epsilon, Pointer(Op, dy), Pointer(Op, dx),
+        RmsNormBackwardCore(Pointer(Op, x), RowsOf(x.Shape), width, Pointer(Op, plain), epsilon, Pointer(Op, dy),
+            Pointer(Op, dx),
             dScale is null ? null : Pointer(Op, dScale));
         return dx;
     }
@@ -115,14 +117,19 @@ public abstract unsafe partial class HostBackend
     protected abstract void RmsNormCore(float* x, int rows, int width, float* scale, float epsilon, float* y);
 
     /// <summary>Gradients of <see cref="RmsNormCore"/>; dScale (added to) may be null.</summary>
-    protected abstract void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy, float* dx,
+    protected abstract void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
+        float* dx,
         float* dScale);
 
-    /// <summary>Formula of <see cref="IBackend.LayerNorm"/>. Shapes: x and y [rows, width], scale and shift [width].</summary>
-    protected abstract void LayerNormCore(float* x, int rows, int width, float* scale, float* shift, float epsilon, float* y);
+    /// <summary>
+    /// Formula of <see cref="IBackend.LayerNorm"/>. Shapes: x and y [rows, width], scale and shift [width].
+    /// </summary>
+    protected abstract void LayerNormCore(float* x, int rows, int width, float* scale, float* shift, float epsilon,
+        float* y);
 
     /// <summary>Gradients of <see cref="LayerNormCore"/>; dScale and dShift (added to) may be null.</summary>
-    protected abstract void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy, float* dx,
+    protected abstract void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
+        float* dx,
         float* dScale, float* dShift);
 
     /// <summary>Formula of <see cref="IBackend.ChannelNorm"/>. Shapes: x and y [batch, channels, pixels].</summary>
@@ -139,7 +146,8 @@ public abstract unsafe partial class HostBackend
     {
         if (x.Rank == 0 || x.Shape[-1] == 0 || scale.Shape.Count != x.Shape[-1])
         {
-            Misuse(op, "scale must be [width] for x [..., width]", ("x", x.Shape), ($"scale '{scale.Name}'", scale.Shape));
+            Misuse(op, "scale must be [width] for x [..., width]", ("x", x.Shape),
+                ($"scale '{scale.Name}'", scale.Shape));
         }
 
         return x.Shape[-1];

@@ -17,7 +17,8 @@ public abstract unsafe partial class HostBackend
     }
 
     /// <inheritdoc/>
-    public Tensor Conv2dBackward(Tensor x, Weight weight, int stride, int padding, int groups, Tensor dy, Tensor? dWeight,
+    public Tensor Conv2dBackward(Tensor x, Weight weight, int stride, int padding, int groups, Tensor dy,
+        Tensor? dWeight,
         Tensor? dBias)
     {
         const string Op = "Conv2dBackward";
@@ -35,7 +36,8 @@ public abstract unsafe partial class HostBackend
             dWeight is null ? null : Pointer(Op, dWeight));
         if (dBias is not null)
         {
-            ChannelSums(Pointer(Op, dy), shape.Batch, shape.OutChannels, shape.OutHeight * shape.OutWidth, Pointer(Op, dBias));
+            ChannelSums(Pointer(Op, dy), shape.Batch, shape.OutChannels, shape.OutHeight * shape.OutWidth,
+                Pointer(Op, dBias));
         }
 
         return dx;
@@ -50,13 +52,15 @@ public abstract unsafe partial class HostBackend
         Tensor y = Empty(new Shape(shape.Batch, shape.InChannels, shape.InHeight, shape.InWidth));
         using Tensor plain = Widened(weight);
         using Tensor? plainBias = bias is null ? null : Widened(bias);
-        ConvTranspose2dCore(shape, Pointer(Op, x), Pointer(Op, plain), plainBias is null ? null : Pointer(Op, plainBias),
+        ConvTranspose2dCore(shape, Pointer(Op, x), Pointer(Op, plain),
+            plainBias is null ? null : Pointer(Op, plainBias),
             Pointer(Op, y));
         return y;
     }
 
     /// <inheritdoc/>
-    public Tensor ConvTranspose2dBackward(Tensor x, Weight weight, int stride, Tensor dy, Tensor? dWeight, Tensor? dBias)
+    public Tensor ConvTranspose2dBackward(Tensor x, Weight weight, int stride, Tensor dy, Tensor? dWeight,
+        Tensor? dBias)
     {
         const string Op = "ConvTranspose2dBackward";
         ConvShape shape = TransposedShapeOf(Op, x.Shape, weight, stride);
@@ -79,7 +83,8 @@ public abstract unsafe partial class HostBackend
 
         if (dBias is not null)
         {
-            ChannelSums(Pointer(Op, dy), shape.Batch, shape.InChannels, shape.InHeight * shape.InWidth, Pointer(Op, dBias));
+            ChannelSums(Pointer(Op, dy), shape.Batch, shape.InChannels, shape.InHeight * shape.InWidth,
+                Pointer(Op, dBias));
         }
 
         return dx;
@@ -101,7 +106,8 @@ public abstract unsafe partial class HostBackend
         const string Op = "ResizeBackward";
         if (source.Rank != 4 || dy.Rank != 4 || dy.Shape[0] != source[0] || dy.Shape[1] != source[1])
         {
-            Misuse(Op, "dy and source must be pictures with the same batch and channels", ("dy", dy.Shape), ("source", source));
+            Misuse(Op, "dy and source must be pictures with the same batch and channels", ("dy", dy.Shape),
+                ("source", source));
         }
 
         CheckPicture(Op, source, dy.Shape[2], dy.Shape[3]);
@@ -115,20 +121,23 @@ public abstract unsafe partial class HostBackend
     private protected abstract void Conv2dCore(in ConvShape shape, float* x, float* weight, float* bias, float* y);
 
     /// <summary>dx (zeroed) += and, unless null, dWeight += of <see cref="Conv2dCore"/>.</summary>
-    private protected abstract void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy, float* dx,
+    private protected abstract void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy,
+        float* dx,
         float* dWeight);
 
     /// <summary>dWeight += of <see cref="Conv2dCore"/>.</summary>
     private protected abstract void Conv2dWeightGradientCore(in ConvShape shape, float* x, float* dy, float* dWeight);
 
     /// <summary>
-    /// Transposed convolution: <paramref name="shape"/> is the convolution whose gradient it is, so "in" is its result and "out"
-    /// its source.
+    /// Transposed convolution: <paramref name="shape"/> is the convolution whose gradient it is, so "in" is its result
+    /// and "out" its source.
     /// </summary>
-    private protected abstract void ConvTranspose2dCore(in ConvShape shape, float* x, float* weight, float* bias, float* y);
+    private protected abstract void ConvTranspose2dCore(in ConvShape shape, float* x, float* weight, float* bias,
+        float* y);
 
     /// <summary>Resampling of planes of checked sizes.</summary>
-    protected abstract void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width, ResizeMode mode,
+    protected abstract void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width,
+        ResizeMode mode,
         float* y);
 
     /// <summary>dx (zeroed) += of <see cref="ResizeCore"/>.</summary>
@@ -167,10 +176,13 @@ public abstract unsafe partial class HostBackend
     private static ConvShape ConvShapeOf(string op, Shape x, Weight weight, int stride, int padding, int groups)
     {
         Shape w = weight.Shape;
-        if (x.Rank != 4 || w.Rank != 4 || stride < 1 || padding < 0 || groups < 1 || x[1] % groups != 0 || w[0] % groups != 0
-            || w[1] != x[1] / groups || w[2] < 1 || w[3] < 1 || x[2] + (2 * padding) < w[2] || x[3] + (2 * padding) < w[3])
+        if (x.Rank != 4 || w.Rank != 4 || stride < 1 || padding < 0 || groups < 1 || x[1] % groups != 0
+            || w[0] % groups != 0
+            || w[1] != x[1] / groups || w[2] < 1 || w[3] < 1 || x[2] + (2 * padding) < w[2] || x[3]
+            + (2 * padding) < w[3])
         {
-            Misuse(op, $"x must be [batch, in, height, width] and weight [out, in / groups, kh, kw] that fits (stride {stride}, "
+            Misuse(op, $"x must be [batch, in, height, width] and weight [out, in / groups, kh, kw] "
+                + $"that fits (stride {stride}, "
                 + $"padding {padding}, groups {groups})", ("x", x), ($"weight '{weight.Name}'", w));
         }
 
@@ -186,7 +198,8 @@ public abstract unsafe partial class HostBackend
                 ($"weight '{weight.Name}'", w));
         }
 
-        return new ConvShape(x[0], w[1], ((x[2] - 1) * stride) + w[2], ((x[3] - 1) * stride) + w[3], w[0], w[2], w[3], stride, 0,
+        return new ConvShape(x[0], w[1], ((x[2] - 1) * stride) + w[2], ((x[3] - 1) * stride) + w[3], w[0], w[2], w[3],
+            stride, 0,
             1);
     }
 }

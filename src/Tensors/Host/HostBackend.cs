@@ -3,9 +3,9 @@ using System.Diagnostics.CodeAnalysis;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// The part of a host-memory backend that does not depend on how fast its arithmetic is: checks of every op's arguments,
-/// allocation of results, views. What is computed is left to the <c>...Core</c> methods, which get pointers and sizes that have been
-/// checked. One file for each family of ops.
+/// The part of a host-memory backend that does not depend on how fast its arithmetic is: checks of every op's
+/// arguments, allocation of results, views. What is computed is left to the <c>...Core</c> methods, which get pointers
+/// and sizes that have been checked. One file for each family of ops.
 /// </summary>
 public abstract unsafe partial class HostBackend : IGradientBackend
 {
@@ -95,7 +95,8 @@ public abstract unsafe partial class HostBackend : IGradientBackend
     {
         if (tensor.Storage is not NativeStorage storage)
         {
-            throw new ArgumentException($"{op}: {tensor} lives in {tensor.Storage.GetType().Name}, not in host memory.");
+            throw new ArgumentException(
+                $"{op}: {tensor} lives in {tensor.Storage.GetType().Name}, not in host memory.");
         }
 
         return storage.Pointer + tensor.Offset;
@@ -124,7 +125,8 @@ public abstract unsafe partial class HostBackend : IGradientBackend
         float* to = Pointer(op, destination);
         if (from < to + destination.Count && to < from + source.Count)
         {
-            Misuse(op, "the destination overlaps a source", ("source", source.Shape), ("destination", destination.Shape));
+            Misuse(op, "the destination overlaps a source", ("source", source.Shape),
+                ("destination", destination.Shape));
         }
     }
 

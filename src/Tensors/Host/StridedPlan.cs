@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Loop nest over a contiguous result and up to two strided operands, with neighbouring dimensions merged where both operands allow.
-/// Stride 0 means broadcast.
+/// Loop nest over a contiguous result and up to two strided operands, with neighbouring dimensions merged where both
+/// operands allow. Stride 0 means broadcast.
 /// </summary>
 internal struct StridedPlan
 {
@@ -31,9 +31,12 @@ internal struct StridedPlan
     }
 
     /// <summary>Plan for copying one strided operand.</summary>
-    public static StridedPlan Copy(ReadOnlySpan<int> sizes, ReadOnlySpan<int> strides) => Merge(sizes, strides, strides);
+    public static StridedPlan Copy(ReadOnlySpan<int> sizes, ReadOnlySpan<int> strides) =>
+        Merge(sizes, strides, strides);
 
-    /// <summary>Plan for two operands whose shapes agree from the right with sizes equal or 1; false when they do not.</summary>
+    /// <summary>
+    /// Plan for two operands whose shapes agree from the right with sizes equal or 1; false when they do not.
+    /// </summary>
     public static bool TryBroadcast(Shape a, Shape b, out Shape result, out StridedPlan plan)
     {
         int rank = Math.Max(a.Rank, b.Rank);

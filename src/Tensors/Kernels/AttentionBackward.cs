@@ -3,10 +3,11 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Gradients of attention: a task is one key/value head of one batch entry, so that dK and dV have one writer. Scores are computed
-/// again, which costs less than keeping them.
+/// Gradients of attention: a task is one key/value head of one batch entry, so that dK and dV have one writer. Scores
+/// are computed again, which costs less than keeping them.
 /// </summary>
-/// <remarks>P = softmax(S), dP = dY V^T, dS = P (dP - rowsum(dY Y)), dQ = dS K scale, dK = dS^T Q scale, dV = P^T dY.</remarks>
+/// <remarks>P = softmax(S), dP = dY V^T, dS = P (dP - rowsum(dY Y)), dQ = dS K scale, dK = dS^T Q scale, dV = P^T
+/// dY.</remarks>
 internal unsafe struct AttentionBackwardJob<S, V> : IJob
     where S : struct, ISimd<V>
     where V : unmanaged
@@ -25,7 +26,8 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
     public long ScratchEach;
 
     /// <summary>Runs all heads.</summary>
-    public static void RunAll(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y, float* dy,
+    public static void RunAll(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y,
+        float* dy,
         in AttentionGradientPointers gradients)
     {
         long each = AttentionScores<S, V>.ScratchCount(shape) + Buffers.Count(shape);
@@ -79,11 +81,13 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
                 Gradients.K[to + e] = buffers.DKeys[from + e] * Shape.Scale;
             }
 
-            new ReadOnlySpan<float>(buffers.DValues + from, Shape.Size).CopyTo(new Span<float>(Gradients.V + to, Shape.Size));
+            new ReadOnlySpan<float>(buffers.DValues + from,
+                Shape.Size).CopyTo(new Span<float>(Gradients.V + to, Shape.Size));
         }
     }
 
-    private readonly void Panel(in AttentionScores<S, V> scores, in Buffers buffers, int batch, int head, int first, int count)
+    private readonly void Panel(in AttentionScores<S, V> scores, in Buffers buffers, int batch, int head, int first,
+        int count)
     {
         int width = 2 * S.Width;
         long at = Shape.QueryAt(batch, head, first);
@@ -93,12 +97,14 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
 
         // dV += P^T dY.
         PackNatural(Dy + at, count, buffers);
-        AttentionPanel.AddOuter<S, V>(scores.Scores, keys, buffers.Natural, count, buffers.Panels, buffers.DValues, buffers.Tile);
+        AttentionPanel.AddOuter<S, V>(scores.Scores, keys, buffers.Natural, count, buffers.Panels, buffers.DValues,
+            buffers.Tile);
 
         // dS^T = P^T (V dY^T - D), with D = sum of dY Y for each query.
         AttentionPanel.PackQueries<S, V>(Dy + at, Shape.QueryStride, count, Shape.Size, 1, buffers.Transposed);
         AttentionPanel.PackQueries<S, V>(Y + at, Shape.QueryStride, count, Shape.Size, 1, buffers.Result);
-        AttentionPanel.Product<S, V>(buffers.Values, keys, Shape.Keys, Shape.Size, buffers.Transposed, Shape.Size, buffers.DScores);
+        AttentionPanel.Product<S, V>(buffers.Values, keys, Shape.Keys, Shape.Size, buffers.Transposed, Shape.Size,
+            buffers.DScores);
         ScoreGradients(scores.Scores, buffers.DScores, keys, buffers.Transposed, buffers.Result, Shape.Size);
         ClearTail(buffers.DScores, keys);
         if (Gradients.BiasRows is not null)
@@ -107,7 +113,8 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
         }
 
         // dQ^T = K^T dS^T scale.
-        AttentionPanel.Product<S, V>(buffers.Keys, Shape.Size, Shape.Size, Shape.Keys, buffers.DScores, keys, buffers.Result);
+        AttentionPanel.Product<S, V>(buffers.Keys, Shape.Size, Shape.Size, Shape.Keys, buffers.DScores, keys,
+            buffers.Result);
         V scale = S.Splat(Shape.Scale);
         for (int i = 0; i < Shape.Size * width; i += S.Width)
         {
@@ -118,7 +125,8 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
 
         // dK += dS^T Q (scaled at the end).
         PackNatural(Q + at, count, buffers);
-        AttentionPanel.AddOuter<S, V>(buffers.DScores, keys, buffers.Natural, count, buffers.Panels, buffers.DKeys, buffers.Tile);
+        AttentionPanel.AddOuter<S, V>(buffers.DScores, keys, buffers.Natural, count, buffers.Panels, buffers.DKeys,
+            buffers.Tile);
     }
 
     // Products work in whole tiles of keys: those that no query of the panel sees must add nothing.
@@ -133,7 +141,8 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
         int width = 2 * S.Width;
         for (int p = 0; p < buffers.Panels; p++)
         {
-            Packing.Columns(new GemmOperand(x, Shape.QueryStride, false), p * width, Math.Min(width, Shape.Size - (p * width)), 0,
+            Packing.Columns(new GemmOperand(x, Shape.QueryStride, false), p * width,
+                Math.Min(width, Shape.Size - (p * width)), 0,
                 count, width, buffers.Natural + ((long)p * width * width));
         }
     }
@@ -158,7 +167,8 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
         }
     }
 
-    // Rows and columns of the key grid, summed: [gridHeight * gridWidth][queries] -> [gridHeight][queries], [gridWidth][queries].
+    // Rows and columns of the key grid, summed: [gridHeight * gridWidth][queries] -> [gridHeight][queries],
+    // [gridWidth][queries].
     private readonly void BiasGradients(in Buffers buffers, long row, int count)
     {
         int width = 2 * S.Width;
@@ -175,8 +185,10 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
             }
         }
 
-        Transposing.Run(rows, width, Shape.GridHeight, count, Gradients.BiasRows + (row * Shape.GridHeight), Shape.GridHeight);
-        Transposing.Run(columns, width, Shape.GridWidth, count, Gradients.BiasColumns + (row * Shape.GridWidth), Shape.GridWidth);
+        Transposing.Run(rows, width, Shape.GridHeight, count, Gradients.BiasRows + (row * Shape.GridHeight),
+            Shape.GridHeight);
+        Transposing.Run(columns, width, Shape.GridWidth, count, Gradients.BiasColumns + (row * Shape.GridWidth),
+            Shape.GridWidth);
     }
 
     /// <summary>Where a task's intermediate results lie.</summary>

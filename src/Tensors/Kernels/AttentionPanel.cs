@@ -3,13 +3,13 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Pieces of attention for one head and one panel of 2 * Width queries. Scores are kept transposed, [keys][queries]: then softmax runs
-/// down the columns (a lane is a query, nothing is summed across lanes), and the same array is the packed right side of the products
-/// that follow.
+/// Pieces of attention for one head and one panel of 2 * Width queries. Scores are kept transposed, [keys][queries]:
+/// then softmax runs down the columns (a lane is a query, nothing is summed across lanes), and the same array is the
+/// packed right side of the products that follow.
 /// </summary>
 /// <remarks>
-/// Instead of a running softmax (flash attention) all scores of a panel are kept: 32 queries by 4096 keys are 512 KB and stay in the
-/// second-level cache.
+/// Instead of a running softmax (flash attention) all scores of a panel are kept: 32 queries by 4096 keys are 512 KB
+/// and stay in the second-level cache.
 /// </remarks>
 internal static unsafe class AttentionPanel
 {
@@ -53,7 +53,9 @@ internal static unsafe class AttentionPanel
         }
     }
 
-    /// <summary>Queries as right side: the transpose, times a factor. Shape: [size][2 * Width], missing queries zero.</summary>
+    /// <summary>
+    /// Queries as right side: the transpose, times a factor. Shape: [size][2 * Width], missing queries zero.
+    /// </summary>
     public static void PackQueries<S, V>(float* x, int stride, int count, int size, float factor, float* panel)
         where S : struct, ISimd<V>
         where V : unmanaged
@@ -76,8 +78,9 @@ internal static unsafe class AttentionPanel
     }
 
     /// <summary>
-    /// c [rows][2 * Width] = packed left side times a panel; rows up to the next tile are overwritten too. Shapes: a [tiles][k][height],
-    /// b [k][2 * Width]. The heights of a's tiles follow from the <paramref name="packedRows"/> it was packed with.
+    /// c [rows][2 * Width] = packed left side times a panel; rows up to the next tile are overwritten too. Shapes: a
+    /// [tiles][k][height], b [k][2 * Width]. The heights of a's tiles follow from the <paramref name="packedRows"/> it
+    /// was packed with.
     /// </summary>
     public static void Product<S, V>(float* a, int rows, int packedRows, long aStride, float* b, int k, float* c)
         where S : struct, ISimd<V>
@@ -106,13 +109,17 @@ internal static unsafe class AttentionPanel
             Transposing.Run(x + ((long)i * width), width, height, queries, tile, height);
             for (int p = 0; p < panels; p++)
             {
-                MicroKernel.Run<S, V>(height, tile, y + ((long)p * width * width), queries, c + ((long)i * ldc) + (p * width), ldc,
+                MicroKernel.Run<S, V>(height, tile, y + ((long)p * width * width), queries,
+                    c + ((long)i * ldc) + (p * width), ldc,
                     true);
             }
         }
     }
 
-    /// <summary>Adds the relative position bias. Shapes: scores [rows * columns][2 * Width], biases [rows or columns][2 * Width].</summary>
+    /// <summary>
+    /// Adds the relative position bias. Shapes: scores [rows * columns][2 * Width], biases [rows or columns][2 *
+    /// Width].
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBias<S, V>(float* scores, float* biasRows, int rows, float* biasColumns, int columns)
         where S : struct, ISimd<V>
@@ -133,8 +140,8 @@ internal static unsafe class AttentionPanel
     }
 
     /// <summary>
-    /// Hides keys: row j of a lane whose limit is j or less becomes minus infinity, and so does a row that is not valid. Shapes:
-    /// scores [keys][2 * Width], limits [2 * Width], valid [keys] or null.
+    /// Hides keys: row j of a lane whose limit is j or less becomes minus infinity, and so does a row that is not
+    /// valid. Shapes: scores [keys][2 * Width], limits [2 * Width], valid [keys] or null.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Hide<S, V>(float* scores, int keys, float* limits, int limitMin, float* valid)

@@ -30,7 +30,8 @@ internal unsafe struct AttentionScores<S, V>
     {
         int width = 2 * S.Width;
         long tiles = AttentionPanel.Tiles<S, V>(shape.Keys);
-        return (tiles * shape.Size) + (tiles * width) + ((shape.Size + 2L + shape.GridHeight + shape.GridWidth) * width);
+        return (tiles * shape.Size) + (tiles * width)
+            + ((shape.Size + 2L + shape.GridHeight + shape.GridWidth) * width);
     }
 
     /// <summary>Lays the buffers out from <paramref name="at"/>; returns what follows them.</summary>
@@ -49,8 +50,8 @@ internal unsafe struct AttentionScores<S, V>
     }
 
     /// <summary>
-    /// Computes <see cref="Scores"/> and <see cref="Inverses"/> of queries [first, first + count); returns the number of keys that any
-    /// of them sees.
+    /// Computes <see cref="Scores"/> and <see cref="Inverses"/> of queries [first, first + count); returns the number
+    /// of keys that any of them sees.
     /// </summary>
     public readonly int Run(float* q, int batch, int head, int first, int count)
     {
@@ -65,7 +66,8 @@ internal unsafe struct AttentionScores<S, V>
             limitMax = Math.Max(limitMax, limit);
         }
 
-        AttentionPanel.PackQueries<S, V>(q + Shape.QueryAt(batch, head, first), Shape.QueryStride, count, Shape.Size, Shape.Scale,
+        AttentionPanel.PackQueries<S, V>(q + Shape.QueryAt(batch, head, first), Shape.QueryStride, count, Shape.Size,
+            Shape.Scale,
             Queries);
         AttentionPanel.Product<S, V>(PackedKeys, limitMax, Shape.Keys, Shape.Size, Queries, Shape.Size, Scores);
         if (Shape.BiasRows is not null)
@@ -84,8 +86,10 @@ internal unsafe struct AttentionScores<S, V>
         int width = 2 * S.Width;
         long row = Shape.BiasRow(batch, head, first);
         float* columns = Bias + ((long)Shape.GridHeight * width);
-        AttentionPanel.PackQueries<S, V>(Shape.BiasRows + (row * Shape.GridHeight), Shape.GridHeight, count, Shape.GridHeight, 1, Bias);
-        AttentionPanel.PackQueries<S, V>(Shape.BiasColumns + (row * Shape.GridWidth), Shape.GridWidth, count, Shape.GridWidth, 1,
+        AttentionPanel.PackQueries<S, V>(Shape.BiasRows + (row * Shape.GridHeight), Shape.GridHeight, count,
+            Shape.GridHeight, 1, Bias);
+        AttentionPanel.PackQueries<S, V>(Shape.BiasColumns + (row * Shape.GridWidth), Shape.GridWidth, count,
+            Shape.GridWidth, 1,
             columns);
         AttentionPanel.AddBias<S, V>(Scores, Bias, Shape.GridHeight, columns, Shape.GridWidth);
     }

@@ -33,8 +33,8 @@ internal unsafe struct AttentionShape
     public readonly int KeyStride => KvHeads * Size;
 
     /// <summary>
-    /// Keys that query i may see are the first <c>KeysVisible(i)</c>: a causal mask shows those up to its own position, and inside
-    /// the full range all of that range.
+    /// Keys that query i may see are the first <c>KeysVisible(i)</c>: a causal mask shows those up to its own position,
+    /// and inside the full range all of that range.
     /// </summary>
     public readonly int KeysVisible(int query)
     {

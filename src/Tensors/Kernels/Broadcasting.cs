@@ -32,7 +32,8 @@ internal static unsafe class Broadcasting
         int i = 0;
         for (; i + S.Width <= count; i += S.Width)
         {
-            S.Store(y + i, default(TOp).Apply(splatA ? allA : S.Load(a + i), splatB ? allB : S.Load(b + i), S.Zero, ref unused));
+            S.Store(y + i, default(TOp).Apply(splatA ? allA : S.Load(a + i), splatB ? allB : S.Load(b + i), S.Zero,
+                ref unused));
         }
 
         if (i < count)

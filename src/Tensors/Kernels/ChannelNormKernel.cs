@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace PixSearch.Tensors;
 
-/// <summary>LayerNorm over channels of [batch, channels, pixels]: a vector holds neighbouring pixels, so nothing is summed across.</summary>
+/// <summary>
+/// LayerNorm over channels of [batch, channels, pixels]: a vector holds neighbouring pixels, so nothing is summed
+/// across.
+/// </summary>
 internal unsafe struct ChannelNormJob<S, V> : IJob
     where S : struct, ISimd<V>
     where V : unmanaged
@@ -65,13 +68,15 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
         {
             for (int c = 0; c < Channels; c++)
             {
-                new ReadOnlySpan<float>(x + ((long)c * Pixels), count).CopyTo(new Span<float>(p + (c * S.Width), count));
+                new ReadOnlySpan<float>(x + ((long)c * Pixels),
+                    count).CopyTo(new Span<float>(p + (c * S.Width), count));
             }
 
             Block(p, S.Width, p, S.Width);
             for (int c = 0; c < Channels; c++)
             {
-                new ReadOnlySpan<float>(p + (c * S.Width), count).CopyTo(new Span<float>(y + ((long)c * Pixels), count));
+                new ReadOnlySpan<float>(p + (c * S.Width),
+                    count).CopyTo(new Span<float>(y + ((long)c * Pixels), count));
             }
         }
     }

@@ -1,7 +1,10 @@
 namespace PixSearch.Tensors;
 
-/// <summary>Sizes of a convolution [batch, InChannels, InHeight, InWidth] -> [batch, OutChannels, OutHeight, OutWidth].</summary>
-internal readonly record struct ConvShape(int Batch, int InChannels, int InHeight, int InWidth, int OutChannels, int KernelHeight,
+/// <summary>
+/// Sizes of a convolution [batch, InChannels, InHeight, InWidth] -> [batch, OutChannels, OutHeight, OutWidth].
+/// </summary>
+internal readonly record struct ConvShape(int Batch, int InChannels, int InHeight, int InWidth, int OutChannels,
+    int KernelHeight,
     int KernelWidth, int Stride, int Padding, int Groups)
 {
     /// <summary>Height of the result.</summary>

@@ -1,6 +1,8 @@
 namespace PixSearch.Tensors;
 
-/// <summary>Convolution with one filter a channel: a task is one plane, a filter element is added to a whole row at a time.</summary>
+/// <summary>
+/// Convolution with one filter a channel: a task is one plane, a filter element is added to a whole row at a time.
+/// </summary>
 internal unsafe struct DepthwiseJob<S, V> : IJob
     where S : struct, ISimd<V>
     where V : unmanaged

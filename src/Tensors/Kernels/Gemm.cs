@@ -3,16 +3,18 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Matrix products: the right side packed in panels (once for a weight), the left side packed by each task in slices of k that stay in
-/// the second-level cache.
+/// Matrix products: the right side packed in panels (once for a weight), the left side packed by each task in slices of
+/// k that stay in the second-level cache.
 /// </summary>
 /// <remarks>
-/// An element is the sum over slices of k of <see cref="SliceMax"/> at most, in order; neither the cut into tasks nor the number of
-/// threads changes it.
+/// An element is the sum over slices of k of <see cref="SliceMax"/> at most, in order; neither the cut into tasks nor
+/// the number of threads changes it.
 /// </remarks>
 internal static unsafe class Gemm
 {
-    /// <summary>Longest slice of k: a panel of 32 columns then takes 48 KB at most, about the first-level cache.</summary>
+    /// <summary>
+    /// Longest slice of k: a panel of 32 columns then takes 48 KB at most, about the first-level cache.
+    /// </summary>
     public const int SliceMax = 384;
 
     // Rows of a task: 168 x 384 floats are 252 KB, a quarter of a 1 MB second-level cache.
@@ -38,7 +40,8 @@ internal static unsafe class Gemm
     {
         int panels = Panels<S, V>(n);
         int each = Math.Max(1, 16384 / Math.Max(1, 2 * S.Width * k));
-        pool.Run(new PackJob<S, V> { B = b, N = n, K = k, PanelsEach = each, Packed = packed }, (panels + each - 1) / each);
+        pool.Run(new PackJob<S, V> { B = b, N = n, K = k, PanelsEach = each, Packed = packed },
+            (panels + each - 1) / each);
     }
 
     /// <summary>c = a b, or c += a b; the right side is packed here.</summary>
@@ -53,7 +56,8 @@ internal static unsafe class Gemm
     }
 
     /// <summary>c = a b (+ bias in every row), or c += a b, with the right side in panels.</summary>
-    public static void RunPacked<S, V, L>(CpuContext context, GemmShape shape, GemmOperand a, byte* panels, float* bias, float* c,
+    public static void RunPacked<S, V, L>(CpuContext context, GemmShape shape, GemmOperand a, byte* panels, float* bias,
+        float* c,
         int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged

@@ -4,8 +4,8 @@ namespace PixSearch.Tensors;
 internal readonly record struct GemmShape(int M, int N, int K);
 
 /// <summary>
-/// One side of a matrix product, row-major with rows <see cref="Stride"/> elements apart. Transposed: memory holds [K, M] for the left
-/// side, [N, K] for the right one.
+/// One side of a matrix product, row-major with rows <see cref="Stride"/> elements apart. Transposed: memory holds [K,
+/// M] for the left side, [N, K] for the right one.
 /// </summary>
 internal readonly unsafe struct GemmOperand(float* pointer, int stride, bool transposed)
 {

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// How the right side of a product is stored in panels of 2 * Width columns, and how a row of a panel becomes two vectors. Arithmetic is
-/// F32 for all.
+/// How the right side of a product is stored in panels of 2 * Width columns, and how a row of a panel becomes two
+/// vectors. Arithmetic is F32 for all.
 /// </summary>
 internal unsafe interface IPanels<S, V>
     where S : struct, ISimd<V>
@@ -55,8 +55,8 @@ internal readonly unsafe struct PanelsF32<S, V> : IPanels<S, V>
 }
 
 /// <summary>
-/// BF16 panels: word j of a row holds column j in its lower half and column j + Width in its upper one, so that each vector is one shift
-/// or one mask away, without shuffles.
+/// BF16 panels: word j of a row holds column j in its lower half and column j + Width in its upper one, so that each
+/// vector is one shift or one mask away, without shuffles.
 /// </summary>
 internal readonly unsafe struct PanelsBF16<S, V> : IPanels<S, V>
     where S : struct, ISimd<V>
@@ -80,8 +80,8 @@ internal readonly unsafe struct PanelsBF16<S, V> : IPanels<S, V>
 }
 
 /// <summary>
-/// Q8 panels: blocks of 32 rows of k, each with a header of one F32 scale a column, then rows of signed bytes. Padded with zeros to whole
-/// blocks.
+/// Q8 panels: blocks of 32 rows of k, each with a header of one F32 scale a column, then rows of signed bytes. Padded
+/// with zeros to whole blocks.
 /// </summary>
 internal readonly unsafe struct PanelsQ8<S, V> : IPanels<S, V>
     where S : struct, ISimd<V>

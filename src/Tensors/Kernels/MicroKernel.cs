@@ -3,9 +3,10 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// The inner kernels of matrix products: a tile of c, R rows by two vectors, is held in named locals (so in registers) while k runs.
-/// Sources are packed: a as [k][R], b as a panel (<see cref="IPanels{S, V}"/>); one broadcast of a feeds two multiply-adds. Every kernel
-/// adds the products of an element in the order of k, so the height of the tile does not change results.
+/// The inner kernels of matrix products: a tile of c, R rows by two vectors, is held in named locals (so in registers)
+/// while k runs. Sources are packed: a as [k][R], b as a panel (<see cref="IPanels{S, V}"/>); one broadcast of a feeds
+/// two multiply-adds. Every kernel adds the products of an element in the order of k, so the height of the tile does
+/// not change results.
 /// </summary>
 internal static unsafe class MicroKernel
 {
@@ -20,8 +21,8 @@ internal static unsafe class MicroKernel
     };
 
     /// <summary>
-    /// c [height, 2 * Width] = a b, or += with <paramref name="accumulate"/>, for F32 sources a [k][height] and b [k][2 * Width]; rows of
-    /// c are <paramref name="ldc"/> elements apart.
+    /// c [height, 2 * Width] = a b, or += with <paramref name="accumulate"/>, for F32 sources a [k][height] and b [k][2
+    /// * Width]; rows of c are <paramref name="ldc"/> elements apart.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Run<S, V>(int height, float* a, float* b, int k, float* c, int ldc, bool accumulate)

@@ -28,7 +28,9 @@ internal unsafe struct NormArguments
     public bool Centred;
 }
 
-/// <summary>RMSNorm and LayerNorm over the innermost dimension, forward and backward, in two passes over a row in the cache.</summary>
+/// <summary>
+/// RMSNorm and LayerNorm over the innermost dimension, forward and backward, in two passes over a row in the cache.
+/// </summary>
 internal static unsafe class NormKernels
 {
     private const int TaskElements = 16384;

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Layouts that the inner kernels read: the left side in blocks of rows as [k][height], the right side in panels of two vectors of
-/// columns as [panel][k][2 * Width]. Missing rows and columns are zeros.
+/// Layouts that the inner kernels read: the left side in blocks of rows as [k][height], the right side in panels of two
+/// vectors of columns as [panel][k][2 * Width]. Missing rows and columns are zeros.
 /// </summary>
 internal static unsafe class Packing
 {
@@ -25,7 +25,9 @@ internal static unsafe class Packing
         CopyLines(a.Pointer + ((long)k0 * a.Stride) + row, a.Stride, k, count, packed, height);
     }
 
-    /// <summary>Packs columns [column, column + count) and the slice [k0, k0 + k) of the right side as [k][width].</summary>
+    /// <summary>
+    /// Packs columns [column, column + count) and the slice [k0, k0 + k) of the right side as [k][width].
+    /// </summary>
     public static void Columns(GemmOperand b, int column, int count, int k0, int k, int width, float* packed)
     {
         if (count < width)

@@ -16,8 +16,8 @@ internal unsafe struct PagedRow
 }
 
 /// <summary>
-/// Attention of single query rows over pages: a task is one row and one key/value head, whose keys are read once for all query heads
-/// that share them.
+/// Attention of single query rows over pages: a task is one row and one key/value head, whose keys are read once for
+/// all query heads that share them.
 /// </summary>
 internal unsafe struct PagedDecodeJob<S, V> : IJob
     where S : struct, ISimd<V>
@@ -63,7 +63,8 @@ internal unsafe struct PagedDecodeJob<S, V> : IJob
         int stride = KvHeads * Size;
         for (int j = 0; j < row.Visible; j++)
         {
-            float* key = Keys + ((((long)row.Pages[j / PageSize] * PageSize) + (j % PageSize)) * stride) + (kvHead * Size);
+            float* key = Keys + ((((long)row.Pages[j / PageSize] * PageSize) + (j % PageSize)) * stride)
+                + (kvHead * Size);
             for (int g = 0; g < group; g++)
             {
                 float* query = q + (g * Size);
@@ -121,7 +122,8 @@ internal unsafe struct PagedDecodeJob<S, V> : IJob
             for (int j = 0; j < row.Visible; j++)
             {
                 sum += weights[j]
-                    * Values[((((long)row.Pages[j / PageSize] * PageSize) + (j % PageSize)) * stride) + (kvHead * Size) + e];
+                    * Values[((((long)row.Pages[j / PageSize] * PageSize) + (j % PageSize)) * stride) + (kvHead * Size)
+                        + e];
             }
 
             y[e] = sum;

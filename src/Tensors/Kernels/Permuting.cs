@@ -2,7 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace PixSearch.Tensors;
 
-/// <summary>Copies into another order of dimensions: runs of neighbours where they stay together, blocked transposes elsewhere.</summary>
+/// <summary>
+/// Copies into another order of dimensions: runs of neighbours where they stay together, blocked transposes elsewhere.
+/// </summary>
 internal static unsafe class Permuting
 {
     private const int TaskElements = 16384;

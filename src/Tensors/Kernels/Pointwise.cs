@@ -17,8 +17,9 @@ internal interface IPointwise<V>
 }
 
 /// <summary>
-/// The loop around an <see cref="IPointwise{V}"/>: vectors, remainder, threads. The operation's struct is known to the JIT, which
-/// inlines it; sources may be the destination itself (same start), since an element is read before it is written.
+/// The loop around an <see cref="IPointwise{V}"/>: vectors, remainder, threads. The operation's struct is known to the
+/// JIT, which inlines it; sources may be the destination itself (same start), since an element is read before it is
+/// written.
 /// </summary>
 internal static unsafe class Pointwise
 {
@@ -26,7 +27,8 @@ internal static unsafe class Pointwise
     private const int TaskElements = 16384;
 
     /// <summary>Applies to <paramref name="count"/> elements; unused pointers are null.</summary>
-    public static void Run<S, V, TOp>(WorkerPool pool, TOp op, float* a, float* b, float* c, int count, float* y, float* z)
+    public static void Run<S, V, TOp>(WorkerPool pool, TOp op, float* a, float* b, float* c, int count, float* y,
+        float* z)
         where S : struct, ISimd<V>
         where V : unmanaged
         where TOp : unmanaged, IPointwise<V>
@@ -112,7 +114,8 @@ internal static unsafe class Pointwise
         public readonly void Run(int index, int thread)
         {
             int start = index * TaskElements;
-            Range<S, V, TOp>(Op, A + start, B + start, C + start, Math.Min(TaskElements, Count - start), Y + start, Z + start);
+            Range<S, V, TOp>(Op, A + start, B + start, C + start, Math.Min(TaskElements, Count - start), Y + start,
+                Z + start);
         }
     }
 }

@@ -47,7 +47,8 @@ internal static unsafe class Reducing
         int rowsEach = (rows + chunks - 1) / chunks;
         chunks = (rows + rowsEach - 1) / rowsEach;
         using Scratch partial = new(context.Memory, (long)chunks * columns);
-        context.Pool.Run(new Job<S, V> { X = x, Rows = rows, RowsEach = rowsEach, Columns = columns, Partial = partial.Pointer },
+        context.Pool.Run(new Job<S, V> { X = x, Rows = rows, RowsEach = rowsEach, Columns = columns,
+            Partial = partial.Pointer },
             chunks);
         AddRows<S, V>(partial.Pointer, chunks, columns, y);
     }

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Resampling of planes: each output row is first mixed from two input rows (vectors), then sampled across. Backward runs the two steps
-/// in reverse.
+/// Resampling of planes: each output row is first mixed from two input rows (vectors), then sampled across. Backward
+/// runs the two steps in reverse.
 /// </summary>
 internal unsafe struct ResizeJob<S, V> : IJob
     where S : struct, ISimd<V>

@@ -1,9 +1,13 @@
 namespace PixSearch.Tensors;
 
-/// <summary>Where one output position of a resize samples along one axis: <c>first * (1 - Weight) + second * Weight</c>.</summary>
+/// <summary>
+/// Where one output position of a resize samples along one axis: <c>first * (1 - Weight) + second * Weight</c>.
+/// </summary>
 internal readonly record struct ResizeTap(int First, int Second, float Weight)
 {
-    /// <summary>The tap of output position <paramref name="index"/>, half-pixel centres, clamped at the border.</summary>
+    /// <summary>
+    /// The tap of output position <paramref name="index"/>, half-pixel centres, clamped at the border.
+    /// </summary>
     public static ResizeTap At(int index, int source, int result, ResizeMode mode)
     {
         if (mode == ResizeMode.Nearest)

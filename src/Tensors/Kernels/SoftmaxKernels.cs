@@ -22,7 +22,8 @@ internal static unsafe class SoftmaxKernels
         where V : unmanaged
     {
         int each = Math.Max(1, TaskElements / width);
-        pool.Run(new Job<S, V> { X = y, Dy = dy, Rows = rows, Width = width, RowsEach = each, Y = dx }, (rows + each - 1) / each);
+        pool.Run(new Job<S, V> { X = y, Dy = dy, Rows = rows, Width = width, RowsEach = each, Y = dx },
+            (rows + each - 1) / each);
     }
 
     /// <summary>Softmax of one row; source and destination may be the same.</summary>

@@ -8,7 +8,8 @@ namespace PixSearch.Tensors;
 internal static unsafe class Transposing
 {
     /// <summary>
-    /// <c>y[c * ldy + r] = x[r * ldx + c]</c> for r below <paramref name="rows"/> and c below <paramref name="columns"/>.
+    /// <c>y[c * ldy + r] = x[r * ldx + c]</c> for r below <paramref name="rows"/> and c below
+    /// <paramref name="columns"/>.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(float* x, long ldx, int rows, int columns, float* y, long ldy)
@@ -57,7 +58,8 @@ internal static unsafe class Transposing
         }
     }
 
-    // 8 x 8: row i and row i + 4 are loaded into the halves of one register, after which all shuffles stay inside 128-bit lanes.
+    // 8 x 8: row i and row i + 4 are loaded into the halves of one register, after which all shuffles stay inside
+    // 128-bit lanes.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Block8(float* x, long ldx, float* y, long ldy)
     {

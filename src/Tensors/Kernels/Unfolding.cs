@@ -1,8 +1,8 @@
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Pictures to matrices and back: a convolution becomes a product of matrices. Column <c>b * pixels + p</c> of the matrix holds
-/// what output pixel p of picture b looks at, one row a tap (channel, kernel row, kernel column). Shape:
+/// Pictures to matrices and back: a convolution becomes a product of matrices. Column <c>b * pixels + p</c> of the
+/// matrix holds what output pixel p of picture b looks at, one row a tap (channel, kernel row, kernel column). Shape:
 /// [groupIn * kh * kw, batch * outHeight * outWidth].
 /// </summary>
 internal static unsafe class Unfolding
@@ -28,12 +28,13 @@ internal static unsafe class Unfolding
             shape.Batch * shape.GroupIn);
 
     /// <summary>
-    /// [batch, channels, pixels] to [channels of a group, batch * pixels], or back when <paramref name="gathers"/> is false, then
-    /// plus a bias for each channel.
+    /// [batch, channels, pixels] to [channels of a group, batch * pixels], or back when <paramref name="gathers"/> is
+    /// false, then plus a bias for each channel.
     /// </summary>
     public static void Regroup(WorkerPool pool, ConvShape shape, int group, float* picture, float* matrix, float* bias,
         bool gathers) => pool.Run(
-        new RegroupJob { Shape = shape, Group = group, Picture = picture, Matrix = matrix, Bias = bias, Gathers = gathers },
+        new RegroupJob { Shape = shape, Group = group, Picture = picture, Matrix = matrix, Bias = bias,
+        Gathers = gathers },
         shape.Batch * shape.GroupOut);
 
     private struct Job : IJob
@@ -51,7 +52,8 @@ internal static unsafe class Unfolding
             long columns = (long)Shape.Batch * pixels;
             float* plane = Picture + (((long)batch * Shape.InChannels) + (Group * Shape.GroupIn) + channel)
                 * Shape.InHeight * Shape.InWidth;
-            float* row = Matrix + ((long)channel * Shape.KernelHeight * Shape.KernelWidth * columns) + ((long)batch * pixels);
+            float* row = Matrix + ((long)channel * Shape.KernelHeight * Shape.KernelWidth * columns)
+                + ((long)batch * pixels);
             for (int down = 0; down < Shape.KernelHeight; down++)
             {
                 for (int across = 0; across < Shape.KernelWidth; across++, row += columns)
@@ -143,7 +145,8 @@ internal static unsafe class Unfolding
             (int batch, int channel) = (index / Shape.GroupOut, index % Shape.GroupOut);
             int pixels = Shape.OutHeight * Shape.OutWidth;
             int ownChannel = (Group * Shape.GroupOut) + channel;
-            var picture = new Span<float>(Picture + ((((long)batch * Shape.OutChannels) + ownChannel) * pixels), pixels);
+            var picture = new Span<float>(Picture + ((((long)batch * Shape.OutChannels) + ownChannel) * pixels),
+                pixels);
             var row = new Span<float>(Matrix + ((((long)channel * Shape.Batch) + batch) * pixels), pixels);
             if (Gathers)
             {

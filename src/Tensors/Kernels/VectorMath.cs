@@ -5,7 +5,8 @@ namespace PixSearch.Tensors;
 /// <summary>Exponential and what is built on it, for any vector width. Twins: <see cref="ScalarMath"/>.</summary>
 internal static class VectorMath
 {
-    // Below this e^x is under the smallest normal number; results are flushed to zero, since denormals cost hundreds of cycles.
+    // Below this e^x is under the smallest normal number; results are flushed to zero, since denormals cost hundreds of
+    // cycles.
     private const float ExpMin = -87.33f;
 
     // Above this 2^n would need n = 128.
@@ -15,8 +16,9 @@ internal static class VectorMath
     /// e^x to 2 units in the last place for x in [-87.33, 88.37]; 0 below, e^88.37 above; not-a-number stays so.
     /// </summary>
     /// <remarks>
-    /// x = n ln 2 + r with |r| at most ln 2 / 2 (ln 2 in two parts, so that n ln 2 is exact), e^r by Cephes' polynomial of degree 7,
-    /// and 2^n through the exponent bits. The operand order of Min and Max matters: they return the second one for not-a-number.
+    /// x = n ln 2 + r with |r| at most ln 2 / 2 (ln 2 in two parts, so that n ln 2 is exact), e^r by Cephes' polynomial
+    /// of degree 7, and 2^n through the exponent bits. The operand order of Min and Max matters: they return the second
+    /// one for not-a-number.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Exp<S, V>(V x)

@@ -16,13 +16,16 @@ internal static unsafe class WeightPacking<S, V>
                 for (int j = 0; j < S.Width; j++)
                 {
                     int column = (panel * 2 * S.Width) + j;
-                    *words++ = Half(weight, output, input, column, k) | (Half(weight, output, input, column + S.Width, k) << 16);
+                    *words++ = Half(weight, output, input, column,
+                        k) | (Half(weight, output, input, column + S.Width, k) << 16);
                 }
             }
         }
     }
 
-    /// <summary>Q8: in blocks of 32 along the input, scale = largest magnitude / 127, value = round(x / scale).</summary>
+    /// <summary>
+    /// Q8: in blocks of 32 along the input, scale = largest magnitude / 127, value = round(x / scale).
+    /// </summary>
     public static void PackQ8(float* weight, int output, int input, byte* packed)
     {
         const int Block = PanelsQ8<S, V>.Block;

@@ -4,15 +4,16 @@ using System.Numerics;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Native memory for tensors and scratch: 64-byte aligned, in size classes, kept for reuse. Counts what is handed out, so that a
-/// test can prove that everything came back. Safe for use from several threads.
+/// Native memory for tensors and scratch: 64-byte aligned, in size classes, kept for reuse. Counts what is handed out,
+/// so that a test can prove that everything came back. Safe for use from several threads.
 /// </summary>
 public sealed class NativePool : IDisposable
 {
     /// <summary>Idle memory kept for reuse, in bytes: about two training steps of a 5 M-parameter model.</summary>
     public const long IdleBytesMaxDefault = 2L << 30;
 
-    // Four classes an octave: at most a quarter of a buffer is unused. 2^33 bytes is above the largest tensor (2^31 elements).
+    // Four classes an octave: at most a quarter of a buffer is unused. 2^33 bytes is above the largest tensor (2^31
+    // elements).
     private const int ClassesPerOctave = 4;
     private const int SmallestLog2 = 8;
     private const int ClassCount = (34 - SmallestLog2) * ClassesPerOctave;
@@ -51,7 +52,8 @@ public sealed class NativePool : IDisposable
     public long IdleBytes => Volatile.Read(ref _idleBytes);
 
     /// <summary>Hands out a buffer of at least this many F32 elements; its contents are not set.</summary>
-    /// <exception cref="InsufficientMemoryException">The limit of the pool, or the machine's memory, is exceeded.</exception>
+    /// <exception cref="InsufficientMemoryException">The limit of the pool, or the machine's memory, is
+    /// exceeded.</exception>
     internal NativeStorage Rent(long elements)
     {
         int sizeClass = ClassOf(elements * sizeof(float));

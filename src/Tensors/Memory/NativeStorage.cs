@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// A buffer of a <see cref="NativePool"/>: host memory outside the garbage-collected heap, 64-byte aligned. It has no finalizer on
-/// purpose: kernels hold bare pointers, and a collection in the middle of one must not free what they point at.
+/// A buffer of a <see cref="NativePool"/>: host memory outside the garbage-collected heap, 64-byte aligned. It has no
+/// finalizer on purpose: kernels hold bare pointers, and a collection in the middle of one must not free what they
+/// point at.
 /// </summary>
 internal sealed unsafe class NativeStorage : TensorStorage
 {

@@ -3,7 +3,8 @@ namespace PixSearch.Tensors;
 public unsafe partial class ReferenceBackend
 {
     /// <inheritdoc/>
-    protected override void RotateCore(float* x, int tokens, int heads, int size, float* cos, float* sin, int tableRows, float* y)
+    protected override void RotateCore(float* x, int tokens, int heads, int size, float* cos, float* sin, int tableRows,
+        float* y)
     {
         int half = size / 2;
         for (int token = 0; token < tokens; token++)
@@ -51,7 +52,8 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    private protected override void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v, float* y,
+    private protected override void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v,
+        float* y,
         float* dy, in AttentionGradientPointers gradients)
     {
         double[] weights = new double[shape.Keys];
@@ -70,7 +72,8 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    protected override void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store, PagedBatch batch,
+    protected override void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store,
+        PagedBatch batch,
         float scale, float* y)
     {
         int size = store.HeadSize;
@@ -110,12 +113,14 @@ public unsafe partial class ReferenceBackend
 
     private static long PagedAt(PagedSequence sequence, KvStore store, int position, int head)
     {
-        long row = ((long)sequence.Pages.Span[position / store.PageSize] * store.PageSize) + (position % store.PageSize);
+        long row = ((long)sequence.Pages.Span[position / store.PageSize] * store.PageSize)
+            + (position % store.PageSize);
         return ((row * store.Heads) + head) * store.HeadSize;
     }
 
     // The gradient of one query: with p = softmax(s) and g = dy v^T, ds = p (g - dy y).
-    private static void AttentionBackwardRow(in AttentionShape shape, int b, int h, int i, float* q, float* k, float* v, float* y,
+    private static void AttentionBackwardRow(in AttentionShape shape, int b, int h, int i, float* q, float* k, float* v,
+        float* y,
         float* dy, double[] weights, in AttentionGradientPointers gradients)
     {
         double dot = Dot(dy, y, shape.Size);
@@ -146,7 +151,8 @@ public unsafe partial class ReferenceBackend
     }
 
     // softmax of one query's scores; hidden keys get weight 0.
-    private static void AttentionWeights(in AttentionShape shape, int b, int h, int i, float* q, float* k, double[] weights)
+    private static void AttentionWeights(in AttentionShape shape, int b, int h, int i, float* q, float* k,
+        double[] weights)
     {
         int visible = shape.KeysVisible(i);
         long biasRow = shape.BiasRow(b, h, i);

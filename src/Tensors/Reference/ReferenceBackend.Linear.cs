@@ -29,12 +29,14 @@ public unsafe partial class ReferenceBackend
         (int output, int input) = (weight.Shape[0], weight.Shape[1]);
         using Tensor plain = Use(weight);
         var shape = new GemmShape(rows, input, output);
-        GemmCore(shape, new GemmOperand(dy, output, false), new GemmOperand(Pointer("LinearBackwardInput", plain), input, false),
+        GemmCore(shape, new GemmOperand(dy, output, false),
+            new GemmOperand(Pointer("LinearBackwardInput", plain), input, false),
             dx, input, accumulate: false);
     }
 
     /// <inheritdoc/>
-    private protected override void GemmCore(GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc, bool accumulate)
+    private protected override void GemmCore(GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
+        bool accumulate)
     {
         for (int m = 0; m < shape.M; m++)
         {
@@ -43,8 +45,10 @@ public unsafe partial class ReferenceBackend
                 double sum = accumulate ? c[((long)m * ldc) + n] : 0;
                 for (int k = 0; k < shape.K; k++)
                 {
-                    float left = a.Transposed ? a.Pointer[((long)k * a.Stride) + m] : a.Pointer[((long)m * a.Stride) + k];
-                    float right = b.Transposed ? b.Pointer[((long)n * b.Stride) + k] : b.Pointer[((long)k * b.Stride) + n];
+                    float left = a.Transposed ? a.Pointer[((long)k * a.Stride) + m]
+                        : a.Pointer[((long)m * a.Stride) + k];
+                    float right = b.Transposed ? b.Pointer[((long)n * b.Stride) + k]
+                        : b.Pointer[((long)k * b.Stride) + n];
                     sum += (double)left * right;
                 }
 
@@ -54,12 +58,14 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    private protected override void BatchedGemmCore(int batch, GemmShape shape, GemmOperand a, long stepA, GemmOperand b,
+    private protected override void BatchedGemmCore(int batch, GemmShape shape, GemmOperand a, long stepA,
+        GemmOperand b,
         long stepB, float* c)
     {
         for (int i = 0; i < batch; i++)
         {
-            GemmCore(shape, a.Plus(i * stepA), b.Plus(i * stepB), c + ((long)i * shape.M * shape.N), shape.N, accumulate: false);
+            GemmCore(shape, a.Plus(i * stepA), b.Plus(i * stepB), c + ((long)i * shape.M * shape.N), shape.N,
+                accumulate: false);
         }
     }
 

@@ -16,7 +16,8 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    protected override void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy, float* dx,
+    protected override void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
+        float* dx,
         float* dScale)
     {
         for (int row = 0; row < rows; row++, x += width, dy += width, dx += width)
@@ -42,7 +43,8 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    protected override void LayerNormCore(float* x, int rows, int width, float* scale, float* shift, float epsilon, float* y)
+    protected override void LayerNormCore(float* x, int rows, int width, float* scale, float* shift, float epsilon,
+        float* y)
     {
         for (int row = 0; row < rows; row++, x += width, y += width)
         {
@@ -55,7 +57,8 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    protected override void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy, float* dx,
+    protected override void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
+        float* dx,
         float* dScale, float* dShift)
     {
         for (int row = 0; row < rows; row++, x += width, dy += width, dx += width)

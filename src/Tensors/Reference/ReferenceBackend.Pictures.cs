@@ -27,7 +27,8 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    private protected override void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy, float* dx,
+    private protected override void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy,
+        float* dx,
         float* dWeight)
     {
         ScatterTaps(shape, dy, weight, dx);
@@ -62,7 +63,8 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    private protected override void ConvTranspose2dCore(in ConvShape shape, float* x, float* weight, float* bias, float* y)
+    private protected override void ConvTranspose2dCore(in ConvShape shape, float* x, float* weight, float* bias,
+        float* y)
     {
         int pixels = shape.InHeight * shape.InWidth;
         for (int plane = 0; plane < shape.Batch * shape.InChannels; plane++)
@@ -74,7 +76,8 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
-    protected override void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width, ResizeMode mode,
+    protected override void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width,
+        ResizeMode mode,
         float* y)
     {
         for (int plane = 0; plane < planes; plane++, x += (long)inHeight * inWidth)
@@ -88,7 +91,8 @@ public unsafe partial class ReferenceBackend
                     float* first = x + ((long)down.First * inWidth);
                     float* second = x + ((long)down.Second * inWidth);
                     float top = (first[across.First] * (1 - across.Weight)) + (first[across.Second] * across.Weight);
-                    float bottom = (second[across.First] * (1 - across.Weight)) + (second[across.Second] * across.Weight);
+                    float bottom = (second[across.First] * (1 - across.Weight))
+                        + (second[across.Second] * across.Weight);
                     *y++ = (top * (1 - down.Weight)) + (bottom * down.Weight);
                 }
             }
@@ -119,7 +123,8 @@ public unsafe partial class ReferenceBackend
         }
     }
 
-    // Each output element spread over the inputs it came from: the gradient of a convolution's input, and a transposed convolution.
+    // Each output element spread over the inputs it came from: the gradient of a convolution's input, and a transposed
+    // convolution.
     private static void ScatterTaps(in ConvShape shape, float* y, float* weight, float* x)
     {
         ConvTaps taps = new(shape);
@@ -143,7 +148,9 @@ public unsafe partial class ReferenceBackend
         }
     }
 
-    /// <summary>The weights of one output channel in memory order (channel, row, column) and what they look at.</summary>
+    /// <summary>
+    /// The weights of one output channel in memory order (channel, row, column) and what they look at.
+    /// </summary>
     private readonly struct ConvTaps(ConvShape shape)
     {
         public int Count => shape.GroupIn * shape.KernelHeight * shape.KernelWidth;
@@ -153,7 +160,8 @@ public unsafe partial class ReferenceBackend
         {
             int column = tap % shape.KernelWidth;
             int row = tap / shape.KernelWidth % shape.KernelHeight;
-            int channel = (outChannel / shape.GroupOut * shape.GroupIn) + (tap / (shape.KernelWidth * shape.KernelHeight));
+            int channel = (outChannel / shape.GroupOut * shape.GroupIn)
+                + (tap / (shape.KernelWidth * shape.KernelHeight));
             int y = (pixel / shape.OutWidth * shape.Stride) - shape.Padding + row;
             int x = (pixel % shape.OutWidth * shape.Stride) - shape.Padding + column;
             return (uint)y < (uint)shape.InHeight && (uint)x < (uint)shape.InWidth

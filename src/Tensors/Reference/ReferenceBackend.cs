@@ -1,9 +1,9 @@
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Every op as a plain scalar loop that follows its formula: the twin against which each fast kernel is tested, and the backend on
-/// machines for which there is nothing better. Sums are kept in double precision, so its results are closer to the truth than
-/// those of any fast kernel. Choose it with <c>PIXSEARCH_KERNELS=reference</c>.
+/// Every op as a plain scalar loop that follows its formula: the twin against which each fast kernel is tested, and the
+/// backend on machines for which there is nothing better. Sums are kept in double precision, so its results are closer
+/// to the truth than those of any fast kernel. Choose it with <c>PIXSEARCH_KERNELS=reference</c>.
 /// </summary>
 public unsafe partial class ReferenceBackend : HostBackend
 {
@@ -23,7 +23,8 @@ public unsafe partial class ReferenceBackend : HostBackend
     protected override void WidenCore(Weight weight, float* y) => throw NoPackedForm(weight);
 
     /// <inheritdoc/>
-    protected override void WidenRowsCore(Weight table, ReadOnlySpan<int> indices, float* y) => throw NoPackedForm(table);
+    protected override void WidenRowsCore(Weight table, ReadOnlySpan<int> indices, float* y) =>
+        throw NoPackedForm(table);
 
     /// <inheritdoc/>
     private protected override void PermuteCore(float* x, StridedPlan plan, float* y)

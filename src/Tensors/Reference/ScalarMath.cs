@@ -55,8 +55,8 @@ internal static class ScalarMath
     public static double NormalDistribution(double x) => 0.5 * ErrorFunctionComplement(-x * InverseSqrt2);
 
     /// <summary>
-    /// erfc(x) to about 1e-15: the Taylor series of erf near 0, and the continued fraction of erfc (Abramowitz and Stegun 7.1.14,
-    /// evaluated backwards) elsewhere.
+    /// erfc(x) to about 1e-15: the Taylor series of erf near 0, and the continued fraction of erfc (Abramowitz and
+    /// Stegun 7.1.14, evaluated backwards) elsewhere.
     /// </summary>
     public static double ErrorFunctionComplement(double x)
     {
@@ -64,7 +64,8 @@ internal static class ScalarMath
         double result;
         if (z < 2.5)
         {
-            // erf(z) = 2/sqrt(pi) * sum (-1)^n z^(2n+1) / (n! (2n+1)); at z = 2.5 the largest term is 52, so 2 digits are lost.
+            // erf(z) = 2/sqrt(pi) * sum (-1)^n z^(2n+1) / (n! (2n+1)); at z = 2.5 the largest term is 52, so 2 digits
+            // are lost.
             double term = z;
             double sum = z;
             for (int n = 1; n < 80 && Math.Abs(term) > 1e-18; n++)

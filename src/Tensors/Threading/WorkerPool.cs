@@ -10,13 +10,13 @@ internal interface IJob
 }
 
 /// <summary>
-/// Fork and join for kernels. Workers spin for some tens of microseconds after a job, then yield, then park: waking a parked thread
-/// costs 100 us and more, but a machine that others use too must not be kept busy by waiting. The caller works as well and never
-/// waits for a worker that has not begun, so a descheduled worker costs nothing.
+/// Fork and join for kernels. Workers spin for some tens of microseconds after a job, then yield, then park: waking a
+/// parked thread costs 100 us and more, but a machine that others use too must not be kept busy by waiting. The caller
+/// works as well and never waits for a worker that has not begun, so a descheduled worker costs nothing.
 /// </summary>
 /// <remarks>
-/// Results do not depend on the number of threads: jobs are cut into tasks by sizes alone, each task writes elements of its own, and
-/// reductions over tasks are done in task order by the caller.
+/// Results do not depend on the number of threads: jobs are cut into tasks by sizes alone, each task writes elements of
+/// its own, and reductions over tasks are done in task order by the caller.
 /// </remarks>
 internal sealed unsafe class WorkerPool : IDisposable
 {
@@ -35,8 +35,8 @@ internal sealed unsafe class WorkerPool : IDisposable
     private int _parked;
     private volatile bool _closed;
 
-    // Upper half: number of the job. Lower half: tasks not yet taken. A task is taken by compare-and-swap, so a worker that
-    // slept through a job can never take a task of the next one with stale fields.
+    // Upper half: number of the job. Lower half: tasks not yet taken. A task is taken by compare-and-swap, so a worker
+    // that slept through a job can never take a task of the next one with stale fields.
     private ulong _ticket;
 
     /// <summary>A pool of its own; kernels use <see cref="Shared"/>.</summary>
@@ -50,15 +50,17 @@ internal sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    /// <summary>The pool of the process, as large as <c>PIXSEARCH_THREADS</c> says (default: the number of cores).</summary>
+    /// <summary>
+    /// The pool of the process, as large as <c>PIXSEARCH_THREADS</c> says (default: the number of cores).
+    /// </summary>
     public static WorkerPool Shared => s_shared.Value;
 
     /// <summary>Threads that take part, the caller included.</summary>
     public int ThreadCount { get; }
 
     /// <summary>
-    /// Runs <c>job.Run(0..count-1)</c> and returns when all are done. When another backend is using the pool at this moment, the
-    /// caller does all of it itself.
+    /// Runs <c>job.Run(0..count-1)</c> and returns when all are done. When another backend is using the pool at this
+    /// moment, the caller does all of it itself.
     /// </summary>
     public void Run<TJob>(TJob job, int count)
         where TJob : unmanaged, IJob
