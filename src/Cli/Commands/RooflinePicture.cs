@@ -1,3 +1,4 @@
+using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Imaging.Drawing;
 using PixSearch.Tensors.Benchmarks;
