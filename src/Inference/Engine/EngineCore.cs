@@ -63,6 +63,9 @@ public sealed class EngineCore : IDisposable
 
     internal Scheduler Scheduler { get; }
 
+    /// <summary>Whether a session of the tenant waits to be computed; for checks.</summary>
+    public bool Waits(string tenant) => Scheduler.Waiting.Any(session => session.Tenant == tenant);
+
     /// <summary>A look at the engine.</summary>
     public EngineStats Stats => new()
     {
@@ -356,7 +359,7 @@ public sealed class EngineCore : IDisposable
         try
         {
             SessionMachine machine = session.Machine;
-            int token = _sampler.Choose(logits, machine.Options.Sampling, machine.SlotCount, machine.Forbids);
+            int token = _sampler.Choose(logits, machine.Options.Sampling, machine.SlotCount, session.Forbids);
             _count.Tokens++;
             Input(session, new TokenChosen(token));
         }

@@ -54,6 +54,9 @@ internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, S
 
     public SessionMachine Machine { get; } = machine;
 
+    /// <summary><see cref="SessionMachine.Forbids"/> as one delegate for the whole session.</summary>
+    public Func<int, bool> Forbids { get; } = machine.Forbids;
+
     public EventStream Stream { get; } = stream;
 
     /// <summary>Order of arrival; smaller came earlier.</summary>

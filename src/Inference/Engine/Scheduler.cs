@@ -18,6 +18,7 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
     private readonly List<EngineSession> _searching = [];
     private readonly List<EngineSession> _order = [];
     private readonly StepPlan _plan = new();
+    private Comparison<EngineSession>? _comparison;
     private int _budget;
 
     public IReadOnlyList<EngineSession> Running => _running;
@@ -289,15 +290,18 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
     {
         _order.Clear();
         _order.AddRange(sessions);
-        _order.Sort((a, b) =>
-        {
-            int order = a.Tenant == b.Tenant
-                ? b.Request.Answer.Priority.CompareTo(a.Request.Answer.Priority)
-                : ledger.Received(a.Tenant).CompareTo(ledger.Received(b.Tenant));
-            // Equal tenants stay together by name: arrival alone would not be a total order beside priorities.
-            order = order != 0 ? order : string.CompareOrdinal(a.Tenant, b.Tenant);
-            return order != 0 ? order : a.Arrival.CompareTo(b.Arrival);
-        });
+        _order.Sort(_comparison ??= Compare);
+    }
+
+    private int Compare(EngineSession a, EngineSession b)
+    {
+        int order = a.Tenant == b.Tenant
+            ? b.Request.Answer.Priority.CompareTo(a.Request.Answer.Priority)
+            : ledger.Received(a.Tenant).CompareTo(ledger.Received(b.Tenant));
+
+        // Equal tenants stay together by name: arrival alone would not be a total order beside priorities.
+        order = order != 0 ? order : string.CompareOrdinal(a.Tenant, b.Tenant);
+        return order != 0 ? order : a.Arrival.CompareTo(b.Arrival);
     }
 
     private void Remove(EngineSession session)

@@ -75,8 +75,11 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
         }
 
         ReadOnlySpan<int> rows = session.Machine.Slots.Span.Slice(session.Computed, item.Count);
-        return rows.ContainsAnyInRange(int.MinValue, -1) ? Guard(() => TakeImage(session)) : null;
+        return rows.ContainsAnyInRange(int.MinValue, -1) ? TryTakeImage(session) : null;
     }
+
+    // A method of its own: the closure is made only when a picture has to be encoded, not for every row.
+    private Exception? TryTakeImage(EngineSession session) => Guard(() => TakeImage(session));
 
     private void TakeImage(EngineSession session)
     {
