@@ -19,7 +19,6 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
     private readonly Dictionary<string, Served> _models = [];
     private readonly ConcurrentDictionary<string, Held> _sessions = new();
     private readonly SemaphoreSlim _decodes;
-    private readonly EngineMetrics _metrics;
     private readonly SemaphoreSlim _revivals = new(1);
     private long _trimmedAt;
 
@@ -43,8 +42,6 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         }
 
         Models = [.. models.Select(Describe)];
-        _metrics = new EngineMetrics([.. _models.Values.Select(
-            served => (served.Model.Name, (Func<EngineStats>)(() => served.Loop.LastStats)))]);
     }
 
     /// <inheritdoc/>
@@ -127,7 +124,6 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
             await served.Loop.DisposeAsync().ConfigureAwait(false);
         }
 
-        _metrics.Dispose();
         _decodes.Dispose();
         _revivals.Dispose();
     }

@@ -167,11 +167,11 @@ public sealed class EmbeddedNodeTests
     public async Task SegmentAsync_Phrases_GivesOneMaskEachInOrder()
     {
         await using var host = new Host();
-        var segmenter = new PhraseSegmenter(host.Node);
+        var segmenter = new NodeSegmenter(host.Node, [host.Model]);
         SegmentResult result = await segmenter.SegmentAsync(
             new SegmentRequest { Picture = s_picture, Phrases = ["CAR", "nothing", "the DOG."], Tenant = "t" }, default);
 
-        Assert.Equal((9, 7, ToyModel.PictureSlots), (result.Width, result.Height, result.ImageTokens));
+        Assert.Equal((9, 7), (result.Width, result.Height));
         Assert.Equal(["CAR", "nothing", "the DOG."], result.Masks.Select(mask => mask.Phrase));
         Assert.Equal([1, 0, 1], result.Masks.Select(mask => mask.Box.Width * mask.Box.Height));
         Assert.Equal(1, (await host.Node.StatsAsync()).ImageEncodings);
@@ -183,43 +183,10 @@ public sealed class EmbeddedNodeTests
         await using var host = new Host();
         var request = new SegmentRequest { Picture = s_picture, Points = [[new SegmentPoint(1, 2, true)]] };
         PixException error = await Assert.ThrowsAsync<PixException>(
-            () => new PhraseSegmenter(host.Node).SegmentAsync(request, default).AsTask());
+            () => new NodeSegmenter(host.Node, [host.Model]).SegmentAsync(request, default).AsTask());
 
         Assert.Equal(PixErrorKind.InvalidArgument, error.Kind);
-        Assert.Contains("1 point sets", error.Message);
-    }
-
-    [Fact]
-    public void EngineMetrics_Meter_ReportsTheEngineByModel()
-    {
-        var seen = new Dictionary<string, double>();
-        using var listener = new System.Diagnostics.Metrics.MeterListener
-        {
-            InstrumentPublished = (instrument, own) =>
-            {
-                if (instrument.Meter.Name == EngineMetrics.MeterName)
-                {
-                    own.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        var stats = new EngineStats { PagesHeld = 3, PagesFree = 9, RowsCached = 64 };
-        using var metrics = new EngineMetrics([("nano", () => stats)]);
-        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument.Name, value, tags));
-        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument.Name, value, tags));
-        listener.Start();
-        listener.RecordObservableInstruments();
-
-        Assert.Equal((3, 0.25, 64), (seen["pixsearch.kv.pages_held"], seen["vllm.kv_cache_usage_perc"],
-            seen["vllm.prefix_cache_hits"]));
-
-        void Add(string name, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-        {
-            if ((string?)tags[0].Value == "nano")
-            {
-                seen[name] = value;
-            }
-        }
+        Assert.Contains("points and boxes", error.Message);
     }
 
     [Fact]
@@ -256,7 +223,7 @@ public sealed class EmbeddedNodeTests
     /// <summary>A node, its model and its store.</summary>
     private sealed class Host : IAsyncDisposable
     {
-        private readonly ToyModel _model = new();
+        public ToyModel Model { get; } = new();
         private readonly SessionStore? _store;
         private bool _disposed;
 
@@ -264,7 +231,7 @@ public sealed class EmbeddedNodeTests
         {
             _store = folder is null ? null : new SessionStore(folder, TimeProvider.System);
             var options = new NodeOptions { Engine = new EngineOptions { PageCount = 512, SessionsMax = 64 } };
-            Node = new EmbeddedNode([_model], retriever ?? new CountingRetriever(int.MaxValue), [], options, store: _store);
+            Node = new EmbeddedNode([Model], retriever ?? new CountingRetriever(int.MaxValue), [], options, store: _store);
         }
 
         public EmbeddedNode Node { get; }
@@ -276,7 +243,7 @@ public sealed class EmbeddedNodeTests
                 _disposed = true;
                 await Node.DisposeAsync();
                 _store?.Dispose();
-                _model.Dispose();
+                Model.Dispose();
             }
         }
     }

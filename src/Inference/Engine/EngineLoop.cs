@@ -15,13 +15,10 @@ public sealed class EngineLoop : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ConcurrentQueue<Action<EngineCore>> _inbox = new();
     private readonly SemaphoreSlim _signal = new(0);
-    private readonly TimeSpan _statsEvery = TimeSpan.FromMilliseconds(250);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _submitting;
     private int _signalled;
     private volatile bool _stopping;
-    private volatile EngineStats _stats = new();
-    private long _statsAt;
 
     /// <summary>Starts the thread. The model is the caller's to dispose, after the loop.</summary>
     public EngineLoop(ISegmentingModel model, IRetriever retriever, EngineOptions options, TimeProvider time,
@@ -64,9 +61,6 @@ public sealed class EngineLoop : IAsyncDisposable
 
     /// <summary>Ends a session; everything it held is free when the task completes. False: it is not in the engine.</summary>
     public Task<bool> CancelAsync(string sessionId) => AskAsync(core => core.Cancel(sessionId));
-
-    /// <summary>The engine as it was at most a quarter of a second ago, or when it fell asleep; never waits.</summary>
-    public EngineStats LastStats => _stats;
 
     /// <summary>A look at the engine, between two steps.</summary>
     public Task<EngineStats> StatsAsync() => AskAsync(core => core.Stats);
@@ -149,13 +143,7 @@ public sealed class EngineLoop : IAsyncDisposable
                 command(_core);
             }
 
-            bool worked = _core.Tick();
-            if (!worked || _time.GetElapsedTime(_statsAt) > _statsEvery)
-            {
-                (_stats, _statsAt) = (_core.Stats, _time.GetTimestamp());
-            }
-
-            return worked;
+            return _core.Tick();
         }
         catch (Exception error)
         {
