@@ -25,13 +25,16 @@ public sealed class NodeSegmenter(IAnswerService answers, IReadOnlyList<ISegment
 
         ISegmentingModel model = models.FirstOrDefault(one => one.Name == request.Model) ?? models[0];
         PictureHeader header = PictureCodec.ReadHeader(request.Picture.Span);
+
+        // EXIF orientations from 5 on lie on their side: decoding turns them.
+        (int width, int height) = header.Orientation >= 5 ? (header.Height, header.Width) : (header.Width, header.Height);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         Task<Answer>[] running = [.. request.Phrases.Select(phrase => AskAsync(model, request, phrase, stop.Token))];
         try
         {
             Answer[] found = await Task.WhenAll(running).ConfigureAwait(false);
-            return new SegmentResult(header.Width, header.Height,
-                [.. found.Select((one, i) => one.ToMask(request.Phrases[i], header))],
+            return new SegmentResult(width, height,
+                [.. found.Select((one, i) => one.ToMask(request.Phrases[i], width, height))],
                 found.Sum(one => one.Usage?.PromptTokens ?? 0), found.Sum(one => one.Usage?.ImageTokens ?? 0),
                 found.Sum(one => one.Usage?.CompletionTokens ?? 0));
         }
@@ -95,8 +98,8 @@ public sealed class NodeSegmenter(IAnswerService answers, IReadOnlyList<ISegment
             _best ??= next as MaskFound;
         }
 
-        public SegmentMask ToMask(string phrase, PictureHeader header) => _best is null
-            ? new SegmentMask(phrase, RleCodec.Encode(new BinaryMask(header.Width, header.Height)), default, 0)
+        public SegmentMask ToMask(string phrase, int width, int height) => _best is null
+            ? new SegmentMask(phrase, RleCodec.Encode(new BinaryMask(width, height)), default, 0)
             : new SegmentMask(phrase, _best.Rle, _best.Box, _best.Score);
     }
 }
