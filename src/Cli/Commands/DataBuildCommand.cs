@@ -47,6 +47,16 @@ internal static class DataBuildCommand
             throw new PixException(PixErrorKind.InvalidArgument, $"--count is {count}; it must be 1 to 1000000.");
         }
 
+        try
+        {
+            Directory.CreateDirectory(folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new PixException(PixErrorKind.InvalidArgument,
+                $"--out {folder} cannot be written: {error.Message}", error);
+        }
+
         int scenes = count ?? (name == "flags" ? 5000 : 6000);
         int validation = Math.Min(150, Math.Max(1, scenes / 10));
         var size = new DataSetSize(seed, scenes, validation, Math.Min(TestScenesMax, scenes));

@@ -28,12 +28,14 @@ public static class RegionCrop
     /// <param name="background">What becomes of the pixels outside the mask.</param>
     /// <param name="padding">Border round the tight box, as a share of its longer side, 0..1; cut at the picture's
     /// edge.</param>
-    public static RgbImage Cut(RgbImage image, BinaryMask mask, CropBackground background = CropBackground.Fill, float padding = 0)
+    public static RgbImage Cut(RgbImage image, BinaryMask mask, CropBackground background = CropBackground.Fill,
+        float padding = 0)
     {
         if (mask.Width != image.Width || mask.Height != image.Height)
         {
             throw new ArgumentException(
-                $"A mask of {mask.Width}x{mask.Height} cannot cut a picture of {image.Width}x{image.Height}.", nameof(mask));
+                $"A mask of {mask.Width}x{mask.Height} cannot cut a picture of {image.Width}x{image.Height}.",
+                nameof(mask));
         }
 
         PixelBox tight = mask.Box;

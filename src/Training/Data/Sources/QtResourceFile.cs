@@ -12,6 +12,7 @@ namespace PixSearch.Training.Data.Sources;
 internal static class QtResourceFile
 {
     private const int DepthMax = 64;
+    private const int VisitsMax = 100_000;
     private const long FileBytesMax = 64_000_000;
     private const int CompressedZlib = 1;
     private const int Directory = 2;
@@ -42,6 +43,12 @@ internal static class QtResourceFile
         if (depth > DepthMax)
         {
             throw Broken($"its folders are nested more than {DepthMax} deep");
+        }
+
+        // Folders may share children, and so unfold to far more files than the tree has nodes.
+        if (++layout.Visits > VisitsMax)
+        {
+            throw Broken($"it has more than {VisitsMax} files and folders");
         }
 
         ReadOnlySpan<byte> entry = layout.Node(node);
@@ -97,6 +104,8 @@ internal static class QtResourceFile
         private readonly int _tree = Read32(file.AsSpan(8));
         private readonly int _data = Read32(file.AsSpan(12));
         private readonly int _names = Read32(file.AsSpan(16));
+
+        public int Visits { get; set; }
 
         public ReadOnlySpan<byte> Node(int index) => file.AsSpan(checked(_tree + index * _nodeBytes), 14);
 
