@@ -178,7 +178,8 @@ public sealed partial class AutodiffBackend
     /// <param name="inputs">Sources; those not tracked get no gradient.</param>
     /// <param name="forward">Computes the result on the wrapped backend.</param>
     /// <param name="backward">
-    /// (sources, result, gradient of the result) to one gradient a source, each a new tensor in the source's shape; null for none.
+    /// (sources, result, gradient of the result) to one gradient a source, each a new tensor in the source's shape;
+    /// null for none.
     /// </param>
     public Tensor Custom(string name, Tensor[] inputs, Func<IGradientBackend, Tensor[], Tensor> forward,
         Func<IGradientBackend, Tensor[], Tensor, Tensor, Tensor?[]> backward)

@@ -21,7 +21,8 @@ public sealed partial class AutodiffBackend
         {
             if (saved is not null)
             {
-                Inner.LinearBackwardWeight(saved, dy, Accumulator(weight), bias is { Trainable: true } ? GradientOf(bias) : null);
+                Inner.LinearBackwardWeight(saved, dy, Accumulator(weight),
+                    bias is { Trainable: true } ? GradientOf(bias) : null);
             }
 
             if (node is not null)
@@ -147,7 +148,8 @@ public sealed partial class AutodiffBackend
     }
 
     /// <inheritdoc/>
-    /// <exception cref="InvalidOperationException">The keys or values are tracked: a cache has no backward form.</exception>
+    /// <exception cref="InvalidOperationException">The keys or values are tracked: a cache has no backward
+    /// form.</exception>
     public void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch)
     {
         RequireConstant(nameof(AppendKv), k, v);
@@ -173,7 +175,8 @@ public sealed partial class AutodiffBackend
         }
 
         Tensor saved = Save(x);
-        return Record(nameof(Conv2d), y, dy => Pass(node, Inner.Conv2dBackward(saved, weight, stride, padding, groups, dy,
+        return Record(nameof(Conv2d), y, dy => Pass(node, Inner.Conv2dBackward(saved, weight, stride, padding,
+            groups, dy,
             TrainedOrNull(weight), TrainedOrNull(bias))));
     }
 
@@ -188,7 +191,8 @@ public sealed partial class AutodiffBackend
         }
 
         Tensor saved = Save(x);
-        return Record(nameof(ConvTranspose2d), y, dy => Pass(node, Inner.ConvTranspose2dBackward(saved, weight, stride, dy,
+        return Record(nameof(ConvTranspose2d), y, dy => Pass(node, Inner.ConvTranspose2dBackward(saved, weight,
+            stride, dy,
             TrainedOrNull(weight), TrainedOrNull(bias))));
     }
 
@@ -217,7 +221,8 @@ public sealed partial class AutodiffBackend
             if (IsTracked(source))
             {
                 throw new InvalidOperationException(
-                    $"{op} cannot be differentiated; use Attention over full sequences in training, or a NoGradient region.");
+                    $"{op} cannot be differentiated; use Attention over full sequences in training, "
+                    + "or a NoGradient region.");
             }
         }
     }

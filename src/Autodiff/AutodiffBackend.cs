@@ -4,14 +4,15 @@ using PixSearch.Tensors;
 namespace PixSearch.Autodiff;
 
 /// <summary>
-/// A backend that records what it is asked to compute and can differentiate it (reverse mode), as a decorator: results are
-/// those of the wrapped backend, so a model written for <see cref="IBackend"/> trains without change.
+/// A backend that records what it is asked to compute and can differentiate it (reverse mode), as a decorator: results
+/// are those of the wrapped backend, so a model written for <see cref="IBackend"/> trains without change.
 /// </summary>
 /// <remarks>
-/// <para>An operation is recorded when a source leads back to a trainable weight or a <see cref="Follow"/>ed tensor; all others
-/// cost nothing extra. What a backward pass must read again is held by the tape through views of its own, outside all
-/// <see cref="TensorScope"/>s: a scope may close before <see cref="Backward"/>, and the memory goes back as soon as the entry
-/// was differentiated or the tape is cleared. <see cref="SavedCount"/> tells how much is held.</para>
+/// <para>An operation is recorded when a source leads back to a trainable weight or a <see cref="Follow"/>ed tensor;
+/// all others cost nothing extra. What a backward pass must read again is held by the tape through views of its own,
+/// outside all
+/// <see cref="TensorScope"/>s: a scope may close before <see cref="Backward"/>, and the memory goes back as soon as the
+/// entry was differentiated or the tape is cleared. <see cref="SavedCount"/> tells how much is held.</para>
 /// <para>Gradients of weights accumulate over calls of <see cref="Backward"/> until <see cref="ClearGradients"/>.
 /// Used by one thread at a time.</para>
 /// </remarks>
@@ -40,19 +41,21 @@ public sealed partial class AutodiffBackend : IBackend
     /// <summary>Number of tensors that the tape keeps alive for the backward pass.</summary>
     public int SavedCount => _tape.Sum(entry => entry.Saved.Length) + _savedPending.Count;
 
-    /// <summary>Called after each backward step with the operation's name and its time; null (the default) costs nothing.</summary>
+    /// <summary>Called after each backward step with the operation's name and its time; null (the default) costs
+    /// nothing.</summary>
     public Action<string, TimeSpan>? BackwardTimed { get; set; }
 
     /// <summary>
-    /// Called when an operation is recorded, with the time since the one before (so the little that is not recorded counts to the
-    /// next); null (the default) costs nothing.
+    /// Called when an operation is recorded, with the time since the one before (so the little that is not recorded
+    /// counts to the next); null (the default) costs nothing.
     /// </summary>
     public Action<string, TimeSpan>? ForwardTimed { get; set; }
 
     /// <summary>Weights that have a gradient now, in the order in which they first received one.</summary>
     public IReadOnlyCollection<Weight> WeightsWithGradient => _gradients.Keys;
 
-    /// <summary>Marks a tensor so that <see cref="GradientOf(Tensor)"/> can be asked after <see cref="Backward"/>.</summary>
+    /// <summary>Marks a tensor so that <see cref="GradientOf(Tensor)"/> can be asked after
+    /// <see cref="Backward"/>.</summary>
     public Tensor Follow(Tensor tensor)
     {
         var node = new GradientNode(this, isLeaf: true);
@@ -75,8 +78,8 @@ public sealed partial class AutodiffBackend : IBackend
     public bool IsTracked(Tensor tensor) => NodeOf(tensor) is not null;
 
     /// <summary>
-    /// Runs the tape backwards from a scalar and clears it. Adds <c>seed * dLoss/dWeight</c> to the gradient of each trainable
-    /// weight that took part.
+    /// Runs the tape backwards from a scalar and clears it. Adds <c>seed * dLoss/dWeight</c> to the gradient of each
+    /// trainable weight that took part.
     /// </summary>
     /// <param name="loss">One element, computed from something tracked.</param>
     /// <param name="seed">Gradient of the loss: 1, or 1 / micro-batches.</param>
@@ -85,7 +88,8 @@ public sealed partial class AutodiffBackend : IBackend
     {
         if (loss.Count != 1)
         {
-            throw new ArgumentException($"Backward starts from one element; the loss has shape {loss.Shape}.", nameof(loss));
+            throw new ArgumentException($"Backward starts from one element; the loss has shape {loss.Shape}.",
+                nameof(loss));
         }
 
         GradientNode root = NodeOf(loss)
@@ -154,7 +158,8 @@ public sealed partial class AutodiffBackend : IBackend
         ClearGradients();
     }
 
-    // ---- for the operations ------------------------------------------------------------------------------------------------
+    // ---- for the operations
+    // ------------------------------------------------------------------------------------------------
 
     private GradientNode? NodeOf(Tensor? tensor) =>
         _noGradientDepth == 0 && tensor?.Record is GradientNode node && node.Owner == this ? node : null;

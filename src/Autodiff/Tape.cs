@@ -3,8 +3,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Autodiff;
 
 /// <summary>
-/// A tensor's place in the recorded computation; hangs on <see cref="Tensor.Record"/>. The gradient lives here only between the
-/// entry that first adds to it and the entry that consumes it.
+/// A tensor's place in the recorded computation; hangs on <see cref="Tensor.Record"/>. The gradient lives here only
+/// between the entry that first adds to it and the entry that consumes it.
 /// </summary>
 internal sealed class GradientNode(AutodiffBackend owner, Weight? weight = null, bool isLeaf = false)
 {
@@ -14,7 +14,8 @@ internal sealed class GradientNode(AutodiffBackend owner, Weight? weight = null,
     /// <summary>Set for a weight: gradients go to the weight's accumulator at once.</summary>
     public Weight? Weight { get; } = weight;
 
-    /// <summary>True for a tensor that the caller asked to follow: its gradient stays until the tape is cleared.</summary>
+    /// <summary>True for a tensor that the caller asked to follow: its gradient stays until the tape is
+    /// cleared.</summary>
     public bool IsLeaf { get; } = isLeaf;
 
     /// <summary>What has been added so far; null for nothing.</summary>

@@ -4,10 +4,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Autodiff.Tests;
 
 /// <summary>
-/// Compares gradients with central differences. The function is reduced to a number by a fixed random projection, summed in
-/// double; the operations themselves are F32, so with step h the error is about h^2 f''' / 6 + 1e-7 |f| / h: for h = 5e-3 and
-/// values near 1, some 1e-4. The tolerance asked for is <see cref="Tolerance"/>, relative to the largest gradient of the same
-/// array or 1, whichever is more.
+/// Compares gradients with central differences. The function is reduced to a number by a fixed random projection,
+/// summed in double; the operations themselves are F32, so with step h the error is about h^2 f''' / 6 + 1e-7 |f| / h:
+/// for h = 5e-3 and values near 1, some 1e-4. The tolerance asked for is <see cref="Tolerance"/>, relative to the
+/// largest gradient of the same array or 1, whichever is more.
 /// </summary>
 internal static class GradientCheck
 {
@@ -45,13 +45,15 @@ internal static class GradientCheck
 
         for (int i = 0; i < values.Length; i++)
         {
-            Tensor gradient = backend.GradientOf(values[i]) ?? throw new InvalidOperationException($"Input {i} got none.");
+            Tensor gradient = backend.GradientOf(values[i]) ?? throw new InvalidOperationException(
+                $"Input {i} got none.");
             Compare($"input {i}", values[i].Span, gradient, Evaluate, () => { }, random);
         }
 
         foreach (Weight weight in weights)
         {
-            Compare(weight.Name, weight.Plain!.Span, backend.GradientOf(weight), Evaluate, () => weight.Version++, random);
+            Compare(weight.Name, weight.Plain!.Span, backend.GradientOf(weight), Evaluate, () => weight.Version++,
+                random);
         }
     }
 
@@ -59,7 +61,8 @@ internal static class GradientCheck
     public static Weight Weight(IGradientBackend backend, string name, int seed, params int[] sizes)
     {
         var shape = new Shape(sizes);
-        float[] numbers = Numbers(new SeededRandom((ulong)seed), shape.Count, random => (float)random.NextDouble(-1, 1));
+        float[] numbers = Numbers(new SeededRandom((ulong)seed), shape.Count, random => (float)random.NextDouble(-1,
+            1));
         return new Weight(name, backend.From(numbers, shape)) { Trainable = true };
     }
 

@@ -37,9 +37,11 @@ public sealed class OperationGradientTests
     public void Cases_EveryOperationOfTheInterface_IsListed()
     {
         // These make tensors, read numbers, or are refused under gradients (tested elsewhere).
-        string[] others = ["get_Name", "get_RecordsGradients", "Empty", "Zeros", "From", "Read", "ArgMax", "AppendKv", "PagedAttention"];
+        string[] others = ["get_Name", "get_RecordsGradients", "Empty", "Zeros", "From", "Read", "ArgMax",
+            "AppendKv", "PagedAttention"];
         var covered = s_cases.Keys.Select(name => name.Split(' ', '.')[0]).ToHashSet();
-        var missing = typeof(IBackend).GetMethods().Select(method => method.Name).Except(others).Except(covered).ToList();
+        var missing = typeof(IBackend).GetMethods().Select(method =>
+            method.Name).Except(others).Except(covered).ToList();
         Assert.Empty(missing);
     }
 
@@ -52,7 +54,8 @@ public sealed class OperationGradientTests
         },
         ["Reshape"] = inner => GradientCheck.Run(inner, [S(2, 6)], [], (b, x) => b.Reshape(x[0], S(3, 4))),
         ["Permute"] = inner => GradientCheck.Run(inner, [S(2, 3, 4, 2)], [], (b, x) => b.Permute(x[0], 2, 0, 3, 1)),
-        ["Concat axis 0"] = inner => GradientCheck.Run(inner, [S(2, 3), S(1, 3)], [], (b, x) => b.Concat(0, x[0], x[1])),
+        ["Concat axis 0"] = inner => GradientCheck.Run(inner, [S(2, 3), S(1, 3)], [], (b, x) => b.Concat(0, x[0],
+            x[1])),
         ["Concat axis 1 twice the same"] = inner =>
             GradientCheck.Run(inner, [S(2, 3), S(2, 2)], [], (b, x) => b.Concat(1, x[0], x[1], x[0])),
         ["Slice axis 0"] = inner => GradientCheck.Run(inner, [S(5, 3)], [], (b, x) => b.Slice(x[0], 0, 1, 3)),
@@ -67,8 +70,10 @@ public sealed class OperationGradientTests
         },
         ["Add"] = inner => GradientCheck.Run(inner, [S(2, 3), S(2, 3)], [], (b, x) => b.Add(x[0], x[1])),
         ["Add broadcast"] = inner => GradientCheck.Run(inner, [S(2, 3, 4), S(3, 1)], [], (b, x) => b.Add(x[0], x[1])),
-        ["Add the same twice"] = inner => GradientCheck.Run(inner, [S(2, 3)], [], (b, x) => b.Add(b.Add(x[0], x[0]), x[0])),
-        ["Subtract broadcast"] = inner => GradientCheck.Run(inner, [S(3), S(2, 3)], [], (b, x) => b.Subtract(x[0], x[1])),
+        ["Add the same twice"] = inner => GradientCheck.Run(inner, [S(2, 3)], [], (b, x) => b.Add(b.Add(x[0], x[0]),
+            x[0])),
+        ["Subtract broadcast"] = inner => GradientCheck.Run(inner, [S(3), S(2, 3)], [], (b, x) => b.Subtract(x[0],
+            x[1])),
         ["Multiply broadcast"] = inner =>
             GradientCheck.Run(inner, [S(2, 3, 4), S(2, 1, 4)], [], (b, x) => b.Multiply(x[0], x[1])),
         ["Multiply square"] = inner => GradientCheck.Run(inner, [S(2, 3)], [], (b, x) => b.Multiply(x[0], x[0])),
@@ -101,7 +106,8 @@ public sealed class OperationGradientTests
             GradientCheck.Run(inner, [S(3, 20)], [scale], (b, x) => b.RmsNorm(x[0], scale, 1e-5f));
         },
         ["LayerNorm"] = inner => Norm(inner, S(3, 20), 20, (b, x, scale, shift) => b.LayerNorm(x, scale, shift, 1e-5f)),
-        ["ChannelNorm"] = inner => Norm(inner, S(2, 8, 3, 5), 8, (b, x, scale, shift) => b.ChannelNorm(x, scale, shift, 1e-6f)),
+        ["ChannelNorm"] = inner => Norm(inner, S(2, 8, 3, 5), 8, (b, x, scale, shift) => b.ChannelNorm(x, scale,
+            shift, 1e-6f)),
         ["Softmax"] = inner => GradientCheck.Run(inner, [S(3, 21)], [], (b, x) => b.Softmax(x[0])),
         ["Rotate"] = inner =>
         {

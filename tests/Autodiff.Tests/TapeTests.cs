@@ -142,7 +142,8 @@ public sealed class TapeTests
     private static float[] Step(AutodiffBackend backend, Weight w, float seed, int rows = 2)
     {
         using var scope = new TensorScope();
-        Tensor x = backend.From([.. Enumerable.Range(0, rows * w.Shape[1]).Select(i => i * 0.1f)], new Shape(rows, w.Shape[1]));
+        Tensor x = backend.From([.. Enumerable.Range(0, rows * w.Shape[1]).Select(i => i * 0.1f)], new Shape(rows,
+            w.Shape[1]));
         Tensor y = backend.Unary(backend.Linear(x, w), UnaryOp.Gelu);
         Tensor sum = backend.Sum(backend.Reshape(backend.Multiply(y, y), new Shape(y.Count)), 0);
         backend.Backward(sum, seed);

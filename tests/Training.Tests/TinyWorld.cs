@@ -7,34 +7,39 @@ using PixSearch.Models.Sam;
 using PixSearch.Models.Text;
 using PixSearch.Models.Tokenizers;
 using PixSearch.Models.Vision;
+using PixSearch.Training.Data;
 
 namespace PixSearch.Training.Tests;
 
 /// <summary>
-/// A data set of a few pictures of one coloured square each, a tokenizer for its texts, and a model that is small enough to learn
-/// them by heart in a second. Removed with <see cref="Dispose"/>.
+/// A data set of a few pictures of one coloured square each, a tokenizer for its texts, and a model that is small
+/// enough to learn them by heart in a second. Removed with <see cref="Dispose"/>.
 /// </summary>
 internal sealed class TinyWorld : IDisposable
 {
     private static readonly (string Name, Rgb Colour)[] s_colours =
-        [("red", new Rgb(230, 20, 20)), ("green", new Rgb(20, 200, 20)), ("blue", new Rgb(20, 20, 230)), ("white", new Rgb(250, 250, 250))];
+    [
+        ("red", new Rgb(230, 20, 20)), ("green", new Rgb(20, 200, 20)), ("blue", new Rgb(20, 20, 230)),
+        ("white", new Rgb(250, 250, 250)),
+    ];
 
     public TinyWorld()
     {
         Folder = Directory.CreateTempSubdirectory("px-train-").FullName;
         Directory.CreateDirectory(Path.Combine(Folder, "images"));
-        var lines = new List<string>();
+        var lines = new List<Sample>();
         for (int i = 0; i < s_colours.Length; i++)
         {
             lines.AddRange(MakePicture(i));
         }
 
-        File.WriteAllLines(Path.Combine(Folder, "train.jsonl"), lines);
-        File.WriteAllLines(Path.Combine(Folder, "val.jsonl"), lines);
+        JsonLines.Write(lines, Path.Combine(Folder, "train.jsonl"));
+        JsonLines.Write(lines, Path.Combine(Folder, "val.jsonl"));
         var trainer = new BpeTrainer(BpeTrainer.PixSearchTokens);
-        foreach (string line in lines)
+        foreach (Sample sample in lines)
         {
-            trainer.Add(line);
+            trainer.Add(sample.Question);
+            trainer.Add(sample.Trajectory);
         }
 
         TokenizerFile = Path.Combine(Folder, "tokenizer.json");
@@ -69,8 +74,16 @@ internal sealed class TinyWorld : IDisposable
         },
         SamConfig = new SamConfig
         {
-            ImageSize = 32, PatchSize = 8, EmbedDim = 16, Depth = 2, NumHeads = 2, WindowSize = 2, GlobalAttnIndexes = [1],
-            OutChans = 16, DecoderHeads = 2, DecoderMlpDim = 32,
+            ImageSize = 32,
+            PatchSize = 8,
+            EmbedDim = 16,
+            Depth = 2,
+            NumHeads = 2,
+            WindowSize = 2,
+            GlobalAttnIndexes = [1],
+            OutChans = 16,
+            DecoderHeads = 2,
+            DecoderMlpDim = 32,
         },
         MmVisionSelectLayer = -1,
         ImageAspectRatio = "pad",
@@ -81,7 +94,7 @@ internal sealed class TinyWorld : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 
-    private IEnumerable<string> MakePicture(int index)
+    private IEnumerable<Sample> MakePicture(int index)
     {
         (string name, Rgb colour) = s_colours[index];
         var picture = new RgbImage(32, 32, new Rgb(90, 90, 90));
@@ -94,17 +107,37 @@ internal sealed class TinyWorld : IDisposable
             mask.Bits.Slice((y * 32) + box.X, box.Width).Fill(1);
         }
 
-        string counts = RleCodec.Encode(mask).Counts.Replace("\\", "\\\\", StringComparison.Ordinal);
-        string entity = $$"""{"id":"c:{{name}}","name":"{{name}}","label":"square","bbox":[{{box.X}},8,12,12],"mask":{"size":[32,32],"counts":"{{counts}}"} }""";
-        const string Common = "\"view\":\"ego\",\"width\":32,\"height\":32,\"split\":\"train\",\"variants\":[],\"target\":[0],\"searches\":[]";
-        yield return $$"""
-            {"id":"{{index}}a","scene":"{{index}}","image":"images/{{index}}.png","stage":1,"kind":"segment",{{Common}},"answer":"","question":"Point out the square.",
-            "entities":[{{entity}}],"trajectory":"The square.","spans":[{"start":0,"end":10,"entity":0}]}
-            """.ReplaceLineEndings("");
-        yield return $$"""
-            {"id":"{{index}}b","scene":"{{index}}","image":"images/{{index}}.png","stage":2,"kind":"region",{{Common}},"answer":"{{name}}","question":"Which one?",
-            "entities":[{{entity}}],"trajectory":"The square<search><region></search><information>{{name}}: fact {{index}}</information> is {{name}}.",
-            "spans":[{"start":0,"end":10,"entity":0}]}
-            """.ReplaceLineEndings("");
+        var entity = new SampleEntity($"c:{name}", name, "square", [box.X, box.Y, box.Width, box.Height],
+            new SampleMask([32, 32], RleCodec.Encode(mask).Counts));
+        Sample segment = new()
+        {
+            Id = $"{index}a",
+            Scene = $"{index}",
+            Split = "train",
+            Image = $"images/{index}.png",
+            Width = 32,
+            Height = 32,
+            View = "ego",
+            Stage = 1,
+            Kind = "segment",
+            Question = "Point out the square.",
+            Answer = "",
+            Variants = [],
+            Entities = [entity],
+            Target = [0],
+            Trajectory = "The square.",
+            Spans = [new SampleSpan(0, 10, 0)],
+            Searches = [],
+        };
+        yield return segment;
+        yield return segment with
+        {
+            Id = $"{index}b",
+            Stage = 2,
+            Kind = "region",
+            Question = "Which one?",
+            Answer = name,
+            Trajectory = $"The square<search><region></search><information>{name}: fact {index}</information> is {name}.",
+        };
     }
 }

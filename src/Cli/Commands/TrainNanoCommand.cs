@@ -35,7 +35,8 @@ internal static class TrainNanoCommand
             : PixSearchConfig.Nano(tokenizer.VocabularySize);
         using var inner = new CpuBackend(null, new NativePool(idleBytesMax: TrainOptions.IdleBytesMax));
         using var backend = new AutodiffBackend(inner);
-        using var task = new NanoTask(backend, config, tokenizerFile, tokenizer, arguments.Data, settings, arguments.Out);
+        using var task = new NanoTask(backend, config, tokenizerFile, tokenizer, arguments.Data, settings,
+            arguments.Out);
         arguments.LoadInto(task.Weights);
         Console.WriteLine($"{task.ParameterCount:N0} parameters; {task.TrainingSet.Count} samples of "
             + $"{task.TrainingSet.Groups.Count} pictures ({task.TrainingSet.SkippedCount} too long); {inner.Name}");

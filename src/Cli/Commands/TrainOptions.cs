@@ -37,7 +37,8 @@ internal sealed class TrainOptions
     };
 
     private readonly Option<long?> _steps = new("--steps") { Description = "Stop after so many steps in all." };
-    private readonly Option<FileInfo?> _from = new("--from") { Description = "Start from these weights (safetensors)." };
+    private readonly Option<FileInfo?> _from = new("--from") { Description =
+        "Start from these weights (safetensors)." };
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
@@ -64,7 +65,8 @@ internal sealed class TrainOptions
 }
 
 /// <summary>Values of <see cref="TrainOptions"/>.</summary>
-internal sealed record TrainArguments(string Config, IReadOnlyList<string> Data, string Out, bool Resume, double? Minutes,
+internal sealed record TrainArguments(string Config, IReadOnlyList<string> Data, string Out, bool Resume,
+    double? Minutes,
     long? Steps, string? From)
 {
     /// <summary>Fills weights from <c>--from</c>, unless the run is resumed.</summary>
@@ -90,6 +92,7 @@ internal sealed record TrainArguments(string Config, IReadOnlyList<string> Data,
 
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        TrainingProgress.Show(report => loop.Reported = report, () => loop.Run(Resume, Steps ?? long.MaxValue, stop.Token));
+        TrainingProgress.Show(report => loop.Reported = report, () => loop.Run(Resume, Steps ?? long.MaxValue,
+            stop.Token));
     }
 }

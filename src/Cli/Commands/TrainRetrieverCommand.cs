@@ -23,15 +23,17 @@ internal static class TrainRetrieverCommand
     private static void Run(TrainArguments arguments)
     {
         RetrieverSettings settings = RetrieverSettings.Load(arguments.Config);
-        var instances = InstanceSet.Load(arguments.Data, settings.StoredSide, settings.CropsPerInstance, settings.HeldOutShare,
+        var instances = InstanceSet.Load(arguments.Data, settings.StoredSide, settings.CropsPerInstance,
+            settings.HeldOutShare,
             settings.Seed);
         using var inner = new CpuBackend(null, new NativePool(idleBytesMax: TrainOptions.IdleBytesMax));
         using var backend = new AutodiffBackend(inner);
         using var task = new RetrieverTask(backend, RetrieverConfig.Nano, instances, settings);
         arguments.LoadInto(task.Weights);
-        Console.WriteLine($"{task.Weights.Sum(weight => (long)weight.Shape.Count):N0} parameters; {instances.Training.Count} "
-            + $"instances with {instances.Training.Sum(instance => instance.Crops.Count)} crops, {instances.HeldOut.Count} kept "
-            + $"aside; {inner.Name}");
+        long parameters = task.Weights.Sum(weight => (long)weight.Shape.Count);
+        int crops = instances.Training.Sum(instance => instance.Crops.Count);
+        Console.WriteLine($"{parameters:N0} parameters; {instances.Training.Count} instances with {crops} crops, "
+            + $"{instances.HeldOut.Count} kept aside; {inner.Name}");
         var loop = new TrainingLoop<RetrieverBatch>(task, backend, new LoopOptions
         {
             Folder = arguments.Out,

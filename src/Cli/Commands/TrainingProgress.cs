@@ -46,9 +46,11 @@ internal static class TrainingProgress
     private static string Line(TrainingReport report)
     {
         string metrics = string.Join(' ', report.Metrics.Select(Text));
-        string evaluation = report.Evaluation is null ? "" : "\n    " + string.Join(' ', report.Evaluation.Select(Text));
+        string evaluation = report.Evaluation is null ? "" : "\n    " + string.Join(' ',
+            report.Evaluation.Select(Text));
         return string.Create(CultureInfo.InvariantCulture,
-            $"{report.Stage} {report.Step} {report.Progress:P0} rate {report.LearningRate:0.00e0} norm {report.GradientNorm:0.00} "
+            $"{report.Stage} {report.Step} {report.Progress:P0} rate {report.LearningRate:0.00e0} "
+            + $"norm {report.GradientNorm:0.00} "
             + $"{report.SamplesPerSecond:0.0}/s left {report.TimeLeft:hh\\:mm\\:ss} {metrics}{evaluation}");
     }
 

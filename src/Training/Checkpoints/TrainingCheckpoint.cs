@@ -27,8 +27,8 @@ public sealed record RunPosition
 
 /// <summary>
 /// A resumable state as one safetensors file: weights under their names, moments under <c>adam.mean/</c> and
-/// <c>adam.square/</c>, position in the metadata. Written under a temporary name and renamed, so that a run killed while it
-/// writes leaves the checkpoint before.
+/// <c>adam.square/</c>, position in the metadata. Written under a temporary name and renamed, so that a run killed
+/// while it writes leaves the checkpoint before.
 /// </summary>
 public static class TrainingCheckpoint
 {

@@ -9,13 +9,15 @@ public sealed class BatchBuilder(PictureStore store)
     private const int TextEncoder = 0;
     private const int MaskEncoder = 1;
 
-    // Samples with evidence are five times longer than those without; four chunks leave little padding and large products.
+    // Samples with evidence are five times longer than those without; four chunks leave little padding and large
+    // products.
     private const int ChunksMax = 4;
     private const int ChunkRowsMin = 4;
 
     /// <summary>A batch of these pictures, each with its samples.</summary>
     /// <param name="groups">Samples by picture.</param>
-    /// <param name="taggerCutShare">Share of rows with a region search whose tagger sees the text up to it only.</param>
+    /// <param name="taggerCutShare">Share of rows with a region search whose tagger sees the text up to it
+    /// only.</param>
     /// <param name="random">Chooses the cuts.</param>
     public TrainingBatch Build(IReadOnlyList<IReadOnlyList<PreparedSample>> groups, float taggerCutShare,
         SeededRandom random)

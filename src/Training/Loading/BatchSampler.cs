@@ -3,8 +3,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// Chooses the samples of a micro-batch as a function of the seed and the micro-batch's number alone: a run resumed at step n sees
-/// what it would have seen, and batches can be built ahead on another thread.
+/// Chooses the samples of a micro-batch as a function of the seed and the micro-batch's number alone: a run resumed at
+/// step n sees what it would have seen, and batches can be built ahead on another thread.
 /// </summary>
 public sealed class BatchSampler
 {
@@ -22,8 +22,8 @@ public sealed class BatchSampler
         (_samples, _seed, _pictures) = (samples, seed, Math.Min(pictures, samples.Groups.Count));
 
     /// <summary>
-    /// The samples of a micro-batch, by picture: each epoch shows every picture once; of a picture with many questions some are
-    /// drawn, of stage 1 with the given share where it has both kinds.
+    /// The samples of a micro-batch, by picture: each epoch shows every picture once; of a picture with many questions
+    /// some are drawn, of stage 1 with the given share where it has both kinds.
     /// </summary>
     public (IReadOnlyList<IReadOnlyList<PreparedSample>> Groups, SeededRandom Random) Next(long batchIndex,
         double segmentShare, int questionsPerPicture)
@@ -32,7 +32,8 @@ public sealed class BatchSampler
         var groups = new List<IReadOnlyList<PreparedSample>>();
         long at = batchIndex * _pictures;
 
-        // Pictures without a question of a kind asked for are passed over; the bound keeps a set of only such ones from looping.
+        // Pictures without a question of a kind asked for are passed over; the bound keeps a set of only such ones from
+        // looping.
         for (int tried = 0; groups.Count < _pictures && tried < 4 * _pictures; tried++)
         {
             IReadOnlyList<PreparedSample> all = _samples.Groups[PictureAt(at + tried)];
@@ -46,7 +47,8 @@ public sealed class BatchSampler
         return groups.Count > 0
             ? (groups, random)
             : throw new PixException(PixErrorKind.InvalidArgument,
-                $"The training split has no question for a segment share of {segmentShare}; check the data set's stages.");
+                $"The training split has no question for a segment share of {segmentShare}; "
+                + "check the data set's stages.");
     }
 
     private static List<PreparedSample> Choose(IReadOnlyList<PreparedSample> all, double segmentShare, int count,

@@ -1,10 +1,12 @@
 using PixSearch.Abstractions;
+using PixSearch.Training.Data;
 
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// More segmentation questions about a picture, from the masks that its samples list anyway. Encoding the picture is most of a
-/// step's cost, so each further span is nearly free; with the data set's one or two spans a picture the masks starve.
+/// More segmentation questions about a picture, from the masks that its samples list anyway. Encoding the picture is
+/// most of a step's cost, so each further span is nearly free; with the data set's one or two spans a picture the masks
+/// starve.
 /// </summary>
 internal static class ExtraSegments
 {
@@ -15,22 +17,25 @@ internal static class ExtraSegments
     private static readonly string[] s_questions =
         ["Point out {0}.", "Show me {0}.", "Where can I see {0}?", "Mark {0} in the picture."];
 
-    /// <summary>Up to <paramref name="count"/> questions that name all things that can be named, in different orders.</summary>
+    /// <summary>Up to <paramref name="count"/> questions that name all things that can be named, in different
+    /// orders.</summary>
     /// <param name="like">Any sample of the picture.</param>
     /// <param name="count">How many.</param>
     /// <param name="random">Chooses order and words.</param>
-    public static IEnumerable<SampleLine> Make(SampleLine like, int count, SeededRandom random)
+    public static IEnumerable<Sample> Make(Sample like, int count, SeededRandom random)
     {
         (int Entity, string Phrase)[] named = [.. Names(like)];
         for (int i = 0; i < count && named.Length > 0; i++)
         {
             random.Shuffle<(int, string)>(named);
             int spans = Math.Min(named.Length, SpansMax);
-            yield return Write(like, named.AsSpan(0, spans), $"{like.Id}-extra{i}", s_questions[random.NextInt(s_questions.Length)]);
+            yield return Write(like, named.AsSpan(0, spans), $"{like.Id}-extra{i}",
+                s_questions[random.NextInt(s_questions.Length)]);
         }
     }
 
-    private static SampleLine Write(SampleLine like, ReadOnlySpan<(int Entity, string Phrase)> named, string id, string question)
+    private static Sample Write(Sample like, ReadOnlySpan<(int Entity, string Phrase)> named, string id,
+        string question)
     {
         string list = "";
         var spans = new List<SampleSpan>();
@@ -53,7 +58,7 @@ internal static class ExtraSegments
     }
 
     // "the drum" where there is one drum; "the drum on the left" where there are two that stand well apart.
-    private static IEnumerable<(int Entity, string Phrase)> Names(SampleLine sample)
+    private static IEnumerable<(int Entity, string Phrase)> Names(Sample sample)
     {
         IReadOnlyList<SampleEntity> entities = sample.Entities;
         for (int i = 0; i < entities.Count; i++)
@@ -70,19 +75,21 @@ internal static class ExtraSegments
         }
     }
 
-    private static string? Side(SampleLine sample, int entity, int other)
+    private static string? Side(Sample sample, int entity, int other)
     {
-        IReadOnlyList<double> a = sample.Entities[entity].Bbox;
-        IReadOnlyList<double> b = sample.Entities[other].Bbox;
+        IReadOnlyList<int> a = sample.Entities[entity].Bbox;
+        IReadOnlyList<int> b = sample.Entities[other].Bbox;
         if (a.Count < 4 || b.Count < 4)
         {
             return null;
         }
 
-        double across = (a[0] + (a[2] / 2) - b[0] - (b[2] / 2)) / sample.Entities[entity].Mask.Size[1];
-        double down = (a[1] + (a[3] / 2) - b[1] - (b[3] / 2)) / sample.Entities[entity].Mask.Size[0];
-        return Math.Abs(across) > ClearShare && Math.Abs(across) > 2 * Math.Abs(down) ? across < 0 ? "on the left" : "on the right"
-            : Math.Abs(down) > ClearShare && Math.Abs(down) > 2 * Math.Abs(across) ? down < 0 ? "at the top" : "at the bottom"
+        double across = (a[0] + (a[2] / 2.0) - b[0] - (b[2] / 2.0)) / sample.Entities[entity].Mask.Size[1];
+        double down = (a[1] + (a[3] / 2.0) - b[1] - (b[3] / 2.0)) / sample.Entities[entity].Mask.Size[0];
+        bool isAcross = Math.Abs(across) > ClearShare && Math.Abs(across) > 2 * Math.Abs(down);
+        bool isDown = Math.Abs(down) > ClearShare && Math.Abs(down) > 2 * Math.Abs(across);
+        return isAcross ? (across < 0 ? "on the left" : "on the right")
+            : isDown ? (down < 0 ? "at the top" : "at the bottom")
             : null;
     }
 }

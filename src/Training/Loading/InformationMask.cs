@@ -3,9 +3,10 @@ using PixSearch.Abstractions;
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// Information-token masking (PixSearch §3.3): tokens inside <c>&lt;information&gt;...&lt;/information&gt;</c>, the tags included,
-/// carry no language-model loss, since the search system writes them and not the model. A token at characters [s, e) is masked
-/// when some block [sk, ek) has <c>s &lt; ek and e &gt; sk</c>: overlap is enough, however the tokenizer cuts.
+/// Information-token masking (PixSearch §3.3): tokens inside <c>&lt;information&gt;...&lt;/information&gt;</c>, the
+/// tags included, carry no language-model loss, since the search system writes them and not the model. A token at
+/// characters [s, e) is masked when some block [sk, ek) has <c>s &lt; ek and e &gt; sk</c>: overlap is enough, however
+/// the tokenizer cuts.
 /// </summary>
 public static class InformationMask
 {

@@ -7,12 +7,13 @@ using PixSearch.Models.Preprocessing;
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// Pictures and masks in the sizes that a network takes, made on first use by the serving path's own preparation and kept as
-/// bytes (0.3 MB a picture of nano): training decodes each file once.
+/// Pictures and masks in the sizes that a network takes, made on first use by the serving path's own preparation and
+/// kept as bytes (0.3 MB a picture of nano): training decodes each file once.
 /// </summary>
 /// <param name="prepare">The preparations, one for each encoder of the network.</param>
 /// <param name="maskSide">Side of mask targets.</param>
-public sealed class PictureStore(IReadOnlyList<(Func<RgbImage, PreparedPicture> Prepare, PixelNormalization Normalization)> prepare,
+public sealed class PictureStore(IReadOnlyList<(Func<RgbImage, PreparedPicture> Prepare,
+    PixelNormalization Normalization)> prepare,
     int maskSide)
 {
     private readonly ConcurrentDictionary<string, StoredPicture[]> _pictures = new(StringComparer.Ordinal);
@@ -21,14 +22,15 @@ public sealed class PictureStore(IReadOnlyList<(Func<RgbImage, PreparedPicture> 
     /// <summary>Numbers of a picture's input to an encoder.</summary>
     public int SizeOf(int encoder, string file) => Stored(file)[encoder].Count;
 
-    /// <summary>Writes a picture's input to an encoder, exactly as serving makes it. Shape: [3, height, width].</summary>
+    /// <summary>Writes a picture's input to an encoder, exactly as serving makes it. Shape: [3, height,
+    /// width].</summary>
     /// <exception cref="PixException">The file is missing or is no picture.</exception>
     public void Write(int encoder, string file, Span<float> destination) =>
         Stored(file)[encoder].Write(prepare[encoder].Normalization, destination);
 
     /// <summary>
-    /// Share of each cell that the mask covers, in 255ths. The frame is the square in which the picture lies at the top left (SAM's
-    /// padding). Shape: [side, side].
+    /// Share of each cell that the mask covers, in 255ths. The frame is the square in which the picture lies at the top
+    /// left (SAM's padding). Shape: [side, side].
     /// </summary>
     public byte[] Mask(RleMask mask) => _masks.GetOrAdd(mask, rle => Coverage(RleCodec.Decode(rle), maskSide));
 

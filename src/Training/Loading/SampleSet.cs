@@ -1,4 +1,5 @@
 using PixSearch.Abstractions;
+using PixSearch.Training.Data;
 
 namespace PixSearch.Training.Loading;
 
@@ -24,7 +25,8 @@ public sealed class SampleSet
     /// <param name="split">train, val or test.</param>
     /// <param name="tokenizer">Turns samples into tokens.</param>
     /// <param name="tokensMax">Longer samples are left out.</param>
-    /// <param name="extraSegments">Segmentation questions to add for each picture (see <see cref="ExtraSegments"/>).</param>
+    /// <param name="extraSegments">Segmentation questions to add for each picture (see
+    /// <see cref="ExtraSegments"/>).</param>
     /// <exception cref="PixException">A file is missing or wrong, or nothing is left.</exception>
     public static SampleSet Load(IEnumerable<string> folders, string split, SampleTokenizer tokenizer, int tokensMax,
         int extraSegments = 0)
@@ -33,9 +35,9 @@ public sealed class SampleSet
         int skipped = 0;
         foreach (string folder in folders)
         {
-            foreach (SampleLine line in SampleLine.ReadAll(Path.Combine(folder, $"{split}.jsonl")))
+            foreach (Sample line in Sample.ReadAll(Path.Combine(folder, $"{split}.jsonl")))
             {
-                SampleLine sample = line with { Image = Path.Combine(folder, line.Image) };
+                Sample sample = line with { Image = Path.Combine(folder, line.Image) };
                 bool isNew = !groups.TryGetValue(sample.Image, out List<PreparedSample>? group);
                 if (isNew)
                 {
@@ -43,7 +45,7 @@ public sealed class SampleSet
                 }
 
                 // The picture's number is its stream: equal settings give equal questions.
-                IEnumerable<SampleLine> extra = isNew
+                IEnumerable<Sample> extra = isNew
                     ? ExtraSegments.Make(sample, extraSegments, SeededRandom.ForStream(ExtraSeed, (ulong)groups.Count))
                     : [];
                 foreach (PreparedSample prepared in extra.Prepend(sample).Select(tokenizer.Prepare))
@@ -68,6 +70,7 @@ public sealed class SampleSet
         return groups.Count > 0
             ? new SampleSet([.. groups.Values], skipped)
             : throw new PixException(PixErrorKind.InvalidArgument,
-                $"The {split} split has no sample of at most {tokensMax} tokens ({skipped} are longer); raise tokensMax.");
+                $"The {split} split has no sample of at most {tokensMax} tokens ({skipped} are longer); "
+                + "raise tokensMax.");
     }
 }

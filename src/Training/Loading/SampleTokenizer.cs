@@ -1,12 +1,13 @@
 using PixSearch.Abstractions;
 using PixSearch.Models;
 using PixSearch.Models.Families;
+using PixSearch.Training.Data;
 
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// Turns samples into tokens: the prompt as serving builds it (<see cref="PixSearchPrompt"/>), a space, the trajectory and the end
-/// token, with the marks that the losses need.
+/// Turns samples into tokens: the prompt as serving builds it (<see cref="PixSearchPrompt"/>), a space, the trajectory
+/// and the end token, with the marks that the losses need.
 /// </summary>
 public sealed class SampleTokenizer
 {
@@ -34,7 +35,7 @@ public sealed class SampleTokenizer
 
     /// <summary>Tokens of a sample.</summary>
     /// <exception cref="PixException">A span is outside of the trajectory or names no entity.</exception>
-    public PreparedSample Prepare(SampleLine sample)
+    public PreparedSample Prepare(Sample sample)
     {
         int[] slots = PixSearchPrompt.Build(_tokenizer, sample.Question, 1);
         int[] prompt = slots[(Array.IndexOf(slots, ~0) + 1)..];
@@ -66,7 +67,7 @@ public sealed class SampleTokenizer
         return result;
     }
 
-    private static PreparedSpan[] PrepareSpans(SampleLine sample, TokenizedText tokenized, int shift)
+    private static PreparedSpan[] PrepareSpans(Sample sample, TokenizedText tokenized, int shift)
     {
         var spans = new List<PreparedSpan>();
         foreach (SampleSpan span in sample.Spans.OrderBy(span => span.Start))
@@ -74,7 +75,8 @@ public sealed class SampleTokenizer
             if (span.Start < 0 || span.End > sample.Trajectory.Length || span.End <= span.Start
                 || (uint)span.Entity >= (uint)sample.Entities.Count)
             {
-                throw new PixException(PixErrorKind.BrokenArtifact, $"Sample '{sample.Id}': span [{span.Start}, {span.End}) "
+                throw new PixException(PixErrorKind.BrokenArtifact,
+                    $"Sample '{sample.Id}': span [{span.Start}, {span.End}) "
                     + $"of entity {span.Entity} does not fit its trajectory or its {sample.Entities.Count} entities.");
             }
 

@@ -3,8 +3,8 @@ using PixSearch.Models.Preprocessing;
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// A prepared picture as the bytes that it was normalised from: a quarter of the memory, and the same numbers when they are
-/// normalised again.
+/// A prepared picture as the bytes that it was normalised from: a quarter of the memory, and the same numbers when they
+/// are normalised again.
 /// </summary>
 public sealed class StoredPicture
 {
@@ -23,7 +23,8 @@ public sealed class StoredPicture
     /// <summary>Numbers of the prepared picture, padding included.</summary>
     public int Count => 3 * _height * _width;
 
-    /// <summary>Undoes a normalisation: exact, since a byte is some hundred times further from the next than its rounding.</summary>
+    /// <summary>Undoes a normalisation: exact, since a byte is some hundred times further from the next than its
+    /// rounding.</summary>
     public static StoredPicture From(PreparedPicture picture, PixelNormalization normalization)
     {
         byte[] bytes = new byte[3 * picture.ValidHeight * picture.ValidWidth];
@@ -35,7 +36,8 @@ public sealed class StoredPicture
             float deviation = normalization.Deviation[colour];
             for (int y = 0; y < picture.ValidHeight; y++)
             {
-                ReadOnlySpan<float> row = numbers.Slice(((colour * picture.Height) + y) * picture.Width, picture.ValidWidth);
+                ReadOnlySpan<float> row = numbers.Slice(((colour * picture.Height) + y) * picture.Width,
+                    picture.ValidWidth);
                 foreach (float value in row)
                 {
                     bytes[at++] = (byte)MathF.Round(((value * deviation) + mean) * 255);

@@ -1,8 +1,9 @@
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// One micro-batch in host memory: pictures, and rows (questions) that belong to them, shortest first, in chunks that are padded on
-/// the right to the chunk's longest row. Causal attention hides the padding from the text, and the losses have no weight there.
+/// One micro-batch in host memory: pictures, and rows (questions) that belong to them, shortest first, in chunks that
+/// are padded on the right to the chunk's longest row. Causal attention hides the padding from the text, and the losses
+/// have no weight there.
 /// </summary>
 public sealed class TrainingBatch
 {

@@ -5,8 +5,9 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace PixSearch.Training.Losses;
 
 /// <summary>
-/// Weighted cross-entropy over classes: <c>-(1 / sum w_i) sum w_i log softmax(logits_i)[target_i]</c>. With weights 1 and 0 it is
-/// the language-model loss with information-token masking (PixSearch §3.3), with class weights PLUM's loss of the span tagger.
+/// Weighted cross-entropy over classes: <c>-(1 / sum w_i) sum w_i log softmax(logits_i)[target_i]</c>. With weights 1
+/// and 0 it is the language-model loss with information-token masking (PixSearch §3.3), with class weights PLUM's loss
+/// of the span tagger.
 /// </summary>
 public static class CrossEntropyLoss
 {
@@ -42,7 +43,8 @@ public static class CrossEntropyLoss
         {
             if (weights[i] != 0 && (uint)targets[i] >= (uint)classes)
             {
-                throw new ArgumentException($"CrossEntropy: target {targets[i]} of row {i} is not below {classes} classes.");
+                throw new ArgumentException(
+                    $"CrossEntropy: target {targets[i]} of row {i} is not below {classes} classes.");
             }
 
             total += weights[i];

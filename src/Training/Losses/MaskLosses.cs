@@ -5,8 +5,8 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace PixSearch.Training.Losses;
 
 /// <summary>
-/// Losses of mask logits against soft or hard masks (systems.md §1.3). Shapes: logits and targets [masks, pixels], targets in
-/// [0, 1]; results [1], means over masks. Need a backend with host memory.
+/// Losses of mask logits against soft or hard masks (systems.md §1.3). Shapes: logits and targets [masks, pixels],
+/// targets in [0, 1]; results [1], means over masks. Need a backend with host memory.
 /// </summary>
 public static class MaskLosses
 {
@@ -25,7 +25,8 @@ public static class MaskLosses
     private const float ErrorMin = 1e-4f;
 
     /// <summary>
-    /// Focal Tversky: with p = sigmoid(logit), <c>TI = (TP + e) / (TP + 0.7 FN + 0.3 FP + e)</c>, loss <c>(1 - TI)^0.75</c>.
+    /// Focal Tversky: with p = sigmoid(logit), <c>TI = (TP + e) / (TP + 0.7 FN + 0.3 FP + e)</c>, loss <c>(1 -
+    /// TI)^0.75</c>.
     /// </summary>
     public static Tensor FocalTversky(AutodiffBackend backend, Tensor logits, float[] targets)
     {
@@ -46,7 +47,8 @@ public static class MaskLosses
             (inner, sources, _, dy) => [FocalTverskyBackward(inner, sources[0], targets, dy.Span[0])]);
     }
 
-    /// <summary>Binary cross-entropy with logits: mean over pixels of <c>max(x, 0) - x g + log(1 + exp(-|x|))</c>.</summary>
+    /// <summary>Binary cross-entropy with logits: mean over pixels of <c>max(x, 0) - x g + log(1 +
+    /// exp(-|x|))</c>.</summary>
     public static Tensor BinaryCrossEntropy(AutodiffBackend backend, Tensor logits, float[] targets)
     {
         Check(nameof(BinaryCrossEntropy), logits, targets);

@@ -61,4 +61,5 @@ public sealed class ForwardResult
 }
 
 /// <summary>Losses as numbers; NaN for "none in this batch".</summary>
-public readonly record struct LossValues(float Total, float Language, float Span, float Mask, float MaskBce, float Start);
+public readonly record struct LossValues(float Total, float Language, float Span, float Mask, float MaskBce,
+    float Start);

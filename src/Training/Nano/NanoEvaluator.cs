@@ -10,9 +10,10 @@ using PixSearch.Training.Settings;
 namespace PixSearch.Training.Nano;
 
 /// <summary>
-/// Cheap measures on the validation split, without decoding: losses; IoU of masks of the true spans; F1 of exactly found spans;
-/// share of samples whose every learned token (or every token of the final answer behind the true evidence) is the most likely
-/// one, which is what greedy decoding would then write.
+/// Cheap measures on the validation split, without decoding: losses; IoU of masks of the true spans; F1 of exactly
+/// found spans;
+/// share of samples whose every learned token (or every token of the final answer behind the true evidence) is the most
+/// likely one, which is what greedy decoding would then write.
 /// </summary>
 internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward forward, BatchBuilder builder,
     SampleSet samples, TrainingSettings settings, int prefixSlots)

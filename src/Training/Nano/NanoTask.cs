@@ -76,7 +76,8 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     public long ParameterCount => _weights.ParameterCount;
 
     /// <inheritdoc/>
-    /// <remarks>From the second stage on, the weights at the stage's start are kept for the KL loss, on disk too.</remarks>
+    /// <remarks>From the second stage on, the weights at the stage's start are kept for the KL loss, on disk
+    /// too.</remarks>
     public void BeginStage(StageSettings stage, bool resumed)
     {
         _firstStage ??= _settings.Stages[0].Name;
@@ -87,7 +88,8 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
 
         if (!resumed || !File.Exists(_startFile))
         {
-            SafetensorsWriter.Write(_startFile, _weights.All.Select(weight => TensorPayload.Of(weight, ElementType.F32)));
+            SafetensorsWriter.Write(_startFile, _weights.All.Select(weight => TensorPayload.Of(weight,
+                ElementType.F32)));
         }
 
         _startWeights?.Dispose();

@@ -4,8 +4,9 @@ using PixSearch.Tensors;
 namespace PixSearch.Training.Nano;
 
 /// <summary>
-/// The part of a prompt that several questions share (begin token and picture): attends over itself and keeps keys and values of
-/// every layer, so that <see cref="ContinuedAttention"/> can go on from it. Dispose after the questions' forward pass.
+/// The part of a prompt that several questions share (begin token and picture): attends over itself and keeps keys and
+/// values of every layer, so that <see cref="ContinuedAttention"/> can go on from it. Dispose after the questions'
+/// forward pass.
 /// </summary>
 internal sealed class PrefixAttention(RotaryTables rotary) : AttentionContext(rotary), IDisposable
 {
@@ -17,7 +18,8 @@ internal sealed class PrefixAttention(RotaryTables rotary) : AttentionContext(ro
     /// <inheritdoc/>
     public override Tensor Attend(IBackend backend, int layer, Tensor q, Tensor k, Tensor v, float scale)
     {
-        // Aliases made through the backend, so that gradients flow back; the layer's own scope closes before they are read.
+        // Aliases made through the backend, so that gradients flow back; the layer's own scope closes before they are
+        // read.
         _layers.Add((TensorScope.Detach(backend.Reshape(k, k.Shape)), TensorScope.Detach(backend.Reshape(v, v.Shape))));
         return backend.Attention(q, k, v, AttentionMask.CausalOnly, scale);
     }
@@ -35,8 +37,8 @@ internal sealed class PrefixAttention(RotaryTables rotary) : AttentionContext(ro
 }
 
 /// <summary>
-/// Questions behind a shared prefix: row r attends over the prefix of its picture and over itself, causally. Equal to running
-/// prefix and question as one sequence, but the prefix is computed once a picture.
+/// Questions behind a shared prefix: row r attends over the prefix of its picture and over itself, causally. Equal to
+/// running prefix and question as one sequence, but the prefix is computed once a picture.
 /// </summary>
 internal sealed class ContinuedAttention(RotaryTables rotary, PrefixAttention prefix, int[] pictureOfRow)
     : AttentionContext(rotary)

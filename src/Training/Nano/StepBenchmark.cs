@@ -68,7 +68,8 @@ public static class StepBenchmark
         }
 
         return new StepTimes(sums[0] / steps, sums[1] / steps, sums[2] / steps, batch.RowCount,
-            [.. times.Select(pair => new OperationTime(pair.Key, pair.Value.Forward / steps, pair.Value.Backward / steps,
+            [.. times.Select(pair => new OperationTime(pair.Key, pair.Value.Forward / steps,
+                pair.Value.Backward / steps,
                 (double)pair.Value.Count / steps)).OrderByDescending(time => time.ForwardMs + time.BackwardMs)]);
     }
 
@@ -84,7 +85,8 @@ public static class StepBenchmark
     {
         var random = new SeededRandom(1);
         int rows = pictures * questions;
-        PreparedSample[] samples = [.. Enumerable.Range(0, rows).Select(_ => MakeSample(config, random, tokens, spans))];
+        PreparedSample[] samples = [.. Enumerable.Range(0, rows).Select(_ => MakeSample(config, random, tokens,
+            spans))];
         (RowChunk[] chunks, int[] padded, int[] offsets) = BatchBuilder.Pad(samples);
         int textSide = config.VisionConfig.ImageSize;
         int samSide = config.SamConfig.ImageSize;
@@ -99,7 +101,8 @@ public static class StepBenchmark
             Chunks = chunks,
             Tokens = padded,
             Offsets = offsets,
-            MaskTargets = [.. Uniform(random, rows * spans * maskSide * maskSide).Select(value => value > 0.5f ? 1f : 0f)],
+            MaskTargets = [.. Uniform(random, rows * spans * maskSide * maskSide).Select(value => value > 0.5f
+                ? 1f : 0f)],
         };
     }
 

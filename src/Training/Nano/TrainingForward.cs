@@ -10,8 +10,8 @@ using PixSearch.Training.Settings;
 namespace PixSearch.Training.Nano;
 
 /// <summary>
-/// The forward pass of training (PixSearch Eq. 6): pictures once, the shared beginning of the prompts once a picture, the
-/// questions behind it; then the losses of text, tagger and masks with the true spans (teacher forcing).
+/// The forward pass of training (PixSearch Eq. 6): pictures once, the shared beginning of the prompts once a picture,
+/// the questions behind it; then the losses of text, tagger and masks with the true spans (teacher forcing).
 /// </summary>
 /// <param name="network">The model.</param>
 /// <param name="backend">Records the pass.</param>

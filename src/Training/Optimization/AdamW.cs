@@ -11,7 +11,8 @@ public sealed record AdamWOptions
     /// <summary>Decay of the mean of gradients.</summary>
     public float Beta1 { get; init; } = 0.9f;
 
-    /// <summary>Decay of the mean of squared gradients (the paper's 0.95 forgets faster than the usual 0.999).</summary>
+    /// <summary>Decay of the mean of squared gradients (the paper's 0.95 forgets faster than the usual
+    /// 0.999).</summary>
     public float Beta2 { get; init; } = 0.95f;
 
     /// <summary>Added to the root of the mean square.</summary>
@@ -43,7 +44,8 @@ public sealed class AdamW
     public IReadOnlyList<Moments> Slots { get; }
 
     /// <summary>Changes every weight by its gradient times <paramref name="gradientScale"/> (clipping).</summary>
-    /// <param name="gradientOf">Gradient of a weight, or null for a weight that took no part (it is left alone).</param>
+    /// <param name="gradientOf">Gradient of a weight, or null for a weight that took no part (it is left
+    /// alone).</param>
     /// <param name="learningRate">Of this step.</param>
     /// <param name="gradientScale">1, or less where the global norm was clipped.</param>
     public void Step(Func<Weight, Tensor?> gradientOf, float learningRate, float gradientScale = 1)

@@ -1,8 +1,8 @@
 namespace PixSearch.Training.Optimization;
 
 /// <summary>
-/// Learning rate by progress: linear from 0 to the peak during warm-up, then half a cosine down to a floor. Progress is a
-/// fraction, so that a run limited by steps and one limited by minutes share the shape.
+/// Learning rate by progress: linear from 0 to the peak during warm-up, then half a cosine down to a floor. Progress is
+/// a fraction, so that a run limited by steps and one limited by minutes share the shape.
 /// </summary>
 /// <param name="Peak">Highest rate.</param>
 /// <param name="WarmupFraction">Share of the run spent warming up, 0..1.</param>

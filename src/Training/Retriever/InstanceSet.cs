@@ -2,7 +2,7 @@ using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Imaging.Masks;
-using PixSearch.Training.Loading;
+using PixSearch.Training.Data;
 
 namespace PixSearch.Training.Retriever;
 
@@ -13,8 +13,8 @@ namespace PixSearch.Training.Retriever;
 public sealed record Instance(string Id, RgbImage Document, IReadOnlyList<RgbImage> Crops);
 
 /// <summary>
-/// Instances of data sets: documents with pictures, except those of test entities, with crops from training scenes. A folder
-/// without scenes (only <c>kb/</c>) is an extra source: its pictures are told apart by augmented views alone.
+/// Instances of data sets: documents with pictures, except those of test entities, with crops from training scenes. A
+/// folder without scenes (only <c>kb/</c>) is an extra source: its pictures are told apart by augmented views alone.
 /// </summary>
 public sealed class InstanceSet
 {
@@ -49,7 +49,8 @@ public sealed class InstanceSet
         }
 
         return training.Count > 1 ? new InstanceSet(training, heldOut)
-            : throw new PixException(PixErrorKind.InvalidArgument, "The data sets have fewer than two pictures of documents.");
+            : throw new PixException(PixErrorKind.InvalidArgument,
+                "The data sets have fewer than two pictures of documents.");
     }
 
     /// <summary>The picture in the middle of a square of the fill colour, resized.</summary>
@@ -88,7 +89,7 @@ public sealed class InstanceSet
         Dictionary<string, List<RgbImage>> crops)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (SampleLine sample in SampleLine.ReadAll(scenes).Where(sample => seen.Add(sample.Image)))
+        foreach (Sample sample in Sample.ReadAll(scenes).Where(sample => seen.Add(sample.Image)))
         {
             RgbImage? scene = null;
             foreach (SampleEntity entity in sample.Entities)

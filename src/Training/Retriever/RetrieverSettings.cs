@@ -54,7 +54,8 @@ public sealed record RetrieverSettings
     {
         if (!File.Exists(path))
         {
-            throw new PixException(PixErrorKind.NotFound, $"Training settings '{path}' do not exist; pass --config FILE.");
+            throw new PixException(PixErrorKind.NotFound,
+                $"Training settings '{path}' do not exist; pass --config FILE.");
         }
 
         RetrieverSettings? settings;
@@ -70,7 +71,8 @@ public sealed record RetrieverSettings
         if (settings is null || settings.BatchInstances < 2 || settings.Temperature <= 0 || settings.Stages.Count == 0
             || settings.StoredSide is < 16 or > 1024 || settings.HeldOutShare is < 0 or > 0.9)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"Training settings '{path}': batchInstances must be at least 2, "
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"Training settings '{path}': batchInstances must be at least 2, "
                 + "temperature above 0, storedSide 16..1024, heldOutShare 0..0.9, and there must be a stage.");
         }
 

@@ -16,8 +16,8 @@ namespace PixSearch.Training.Retriever;
 public sealed record RetrieverBatch(float[] Queries, float[] Documents, int Count);
 
 /// <summary>
-/// Contrastive training of the index encoder: a crop of an entity in a scene must be nearer to the picture of its document than
-/// to those of all other entities in the batch, and the other way round (InfoNCE).
+/// Contrastive training of the index encoder: a crop of an entity in a scene must be nearer to the picture of its
+/// document than to those of all other entities in the batch, and the other way round (InfoNCE).
 /// </summary>
 public sealed class RetrieverTask : ITrainingTask<RetrieverBatch>, IDisposable
 {
@@ -34,7 +34,8 @@ public sealed class RetrieverTask : ITrainingTask<RetrieverBatch>, IDisposable
     private readonly ClipImageEncoder _encoder;
 
     /// <summary>A task on instances.</summary>
-    public RetrieverTask(AutodiffBackend backend, RetrieverConfig config, InstanceSet instances, RetrieverSettings settings)
+    public RetrieverTask(AutodiffBackend backend, RetrieverConfig config, InstanceSet instances,
+        RetrieverSettings settings)
     {
         (_backend, _config, _instances, _settings) = (backend, config, instances, settings);
         _weights = new WeightStore(new RandomWeights(backend, settings.Seed));
@@ -65,12 +66,15 @@ public sealed class RetrieverTask : ITrainingTask<RetrieverBatch>, IDisposable
         int[] next = OrderOf((index * count / all.Count) + 1);
         for (int i = 0; i < count; i++)
         {
-            // A batch that crosses the end of an epoch goes on with the next order; an instance met twice is passed over.
+            // A batch that crosses the end of an epoch goes on with the next order; an instance met twice is passed
+            // over.
             long at = ((index * count) % all.Count) + i;
             Instance instance = all[at < all.Count ? order[at] : next[at - all.Count]];
             bool standIn = instance.Crops.Count == 0 || random.NextBool(StandInShare);
-            bool mirror = standIn && !instance.Id.StartsWith("flag:", StringComparison.Ordinal) && random.NextBool(MirrorShare);
-            ViewMaker.Make(standIn ? instance.Document : random.Pick(instance.Crops), standIn ? ViewRange.Strong : ViewRange.Crop,
+            bool mirror = standIn && !instance.Id.StartsWith("flag:",
+                StringComparison.Ordinal) && random.NextBool(MirrorShare);
+            ViewMaker.Make(standIn ? instance.Document : random.Pick(instance.Crops),
+                standIn ? ViewRange.Strong : ViewRange.Crop,
                 mirror, random, Side, queries.AsSpan(i * size, size));
             ViewMaker.Make(instance.Document, ViewRange.Slight, false, random, Side, documents.AsSpan(i * size, size));
         }
@@ -102,7 +106,8 @@ public sealed class RetrieverTask : ITrainingTask<RetrieverBatch>, IDisposable
         using IDisposable region = _backend.NoGradient();
         Instance[] gallery = [.. _instances.HeldOut, .. _instances.Training];
         float[][] documents = [.. Encode([.. gallery.Select(instance => instance.Document)])];
-        var crops = _instances.HeldOut.SelectMany((instance, i) => instance.Crops.Select(crop => (Answer: i, Crop: crop))).ToList();
+        var crops = _instances.HeldOut.SelectMany((instance, i) => instance.Crops.Select(crop => (Answer: i,
+            Crop: crop))).ToList();
         float[][] queries = [.. Encode([.. crops.Select(pair => pair.Crop)])];
         int first = 0;
         int firstFive = 0;

@@ -36,7 +36,8 @@ public static class ViewMaker
     /// <param name="random">Chooses within the range.</param>
     /// <param name="side">Side of the view.</param>
     /// <param name="destination">Normalised numbers. Shape: [3, side, side].</param>
-    public static void Make(RgbImage source, ViewRange range, bool mirror, SeededRandom random, int side, Span<float> destination)
+    public static void Make(RgbImage source, ViewRange range, bool mirror, SeededRandom random, int side,
+        Span<float> destination)
     {
         double Draw(double most) => random.NextDouble(-most, most);
         double angle = Draw(range.Rotation) * Math.PI / 180;
@@ -63,7 +64,8 @@ public static class ViewMaker
         {
             for (int x = 0; x < side; x++)
             {
-                bool isHidden = x >= hidden.X && x < hidden.X + hidden.Width && y >= hidden.Y && y < hidden.Y + hidden.Height;
+                bool isHidden = x >= hidden.X && x < hidden.X + hidden.Width && y >= hidden.Y
+                    && y < hidden.Y + hidden.Height;
                 (double u, double v) = (x + 0.5 - (side / 2.0), y + 0.5 - (side / 2.0));
                 float sx = isHidden ? -1 : (float)((ax * u) + (ay * v) + shiftX - 0.5);
                 float sy = isHidden ? -1 : (float)((bx * u) + (by * v) + shiftY - 0.5);
@@ -76,12 +78,14 @@ public static class ViewMaker
     {
         int width = random.NextInt(side / 8, side / 2);
         int height = random.NextInt(side / 8, side / 2);
-        return new PixelBox(random.NextInt(-width / 2, side - (width / 2)), random.NextInt(-height / 2, side - (height / 2)),
+        return new PixelBox(random.NextInt(-width / 2, side - (width / 2)), random.NextInt(-height / 2,
+            side - (height / 2)),
             width, height);
     }
 
     // Bilinear; outside of the picture is the fill colour, whatever the light.
-    private static void Sample(RgbImage source, float x, float y, ReadOnlySpan<float> gain, Span<float> destination, int at,
+    private static void Sample(RgbImage source, float x, float y, ReadOnlySpan<float> gain, Span<float> destination,
+        int at,
         int plane)
     {
         PixelNormalization normalization = PixelNormalization.Clip;
@@ -94,11 +98,14 @@ public static class ViewMaker
         ReadOnlySpan<byte> lower = source.Row(Math.Min(top + 1, source.Height - 1));
         for (int colour = 0; colour < 3; colour++)
         {
-            float value = colour switch { 0 => RegionCrop.FillColour.R, 1 => RegionCrop.FillColour.G, _ => RegionCrop.FillColour.B };
+            float value = colour switch { 0 => RegionCrop.FillColour.R, 1 => RegionCrop.FillColour.G,
+                _ => RegionCrop.FillColour.B };
             if (inside)
             {
-                float a = upper[(3 * left) + colour] + (fx * (upper[(3 * right) + colour] - upper[(3 * left) + colour]));
-                float b = lower[(3 * left) + colour] + (fx * (lower[(3 * right) + colour] - lower[(3 * left) + colour]));
+                float a = upper[(3 * left) + colour] + (fx * (upper[(3 * right) + colour] - upper[(3 * left)
+                    + colour]));
+                float b = lower[(3 * left) + colour] + (fx * (lower[(3 * right) + colour] - lower[(3 * left)
+                    + colour]));
                 value = Math.Min(255, (a + (fy * (b - a))) * gain[colour]);
             }
 

@@ -25,9 +25,9 @@ public sealed record LoopOptions
     public float GradientNormMax { get; init; } = 1;
 
     /// <summary>
-    /// Wall-clock minutes of the whole run; null to take the stages' step counts. Under minutes the stages share the time as
-    /// their steps say and the schedules follow the clock: the run ends on time on a busy machine, but is not repeatable to the
-    /// byte.
+    /// Wall-clock minutes of the whole run; null to take the stages' step counts. Under minutes the stages share the
+    /// time as their steps say and the schedules follow the clock: the run ends on time on a busy machine, but is not
+    /// repeatable to the byte.
     /// </summary>
     public double? Minutes { get; init; }
 

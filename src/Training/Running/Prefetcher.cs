@@ -4,7 +4,8 @@ using System.Runtime.ExceptionServices;
 namespace PixSearch.Training.Running;
 
 /// <summary>
-/// Builds items ahead on a thread of its own, in order, a bounded number of them. An error of the builder is thrown at the taker.
+/// Builds items ahead on a thread of its own, in order, a bounded number of them. An error of the builder is thrown at
+/// the taker.
 /// </summary>
 /// <typeparam name="T">The items.</typeparam>
 public sealed class Prefetcher<T> : IDisposable

@@ -6,7 +6,8 @@ using PixSearch.Imaging.Drawing;
 namespace PixSearch.Training.Running;
 
 /// <summary>
-/// <c>metrics.jsonl</c> (a line a step and an evaluation) and <c>curves.png</c> of a run, and the decaying means for reports.
+/// <c>metrics.jsonl</c> (a line a step and an evaluation) and <c>curves.png</c> of a run, and the decaying means for
+/// reports.
 /// </summary>
 internal sealed class RunLog : IDisposable
 {
@@ -19,7 +20,8 @@ internal sealed class RunLog : IDisposable
     private double _lastSeconds = double.NaN;
     private (double Seconds, double Samples, double Steps) _rate;
 
-    /// <summary>Opens the log of a folder; lines after <paramref name="keepSteps"/> are dropped, -1 drops all.</summary>
+    /// <summary>Opens the log of a folder; lines after <paramref name="keepSteps"/> are dropped, -1 drops
+    /// all.</summary>
     public RunLog(string folder, long keepSteps)
     {
         _folder = folder;

@@ -8,8 +8,8 @@ using PixSearch.Training.Settings;
 namespace PixSearch.Training.Running;
 
 /// <summary>
-/// Steps of a training run: forward, backward, clip, update; checkpoints, evaluations, metrics and curves on the way. With step
-/// counts a run is a function of its settings: stopped and resumed it ends in the same bytes.
+/// Steps of a training run: forward, backward, clip, update; checkpoints, evaluations, metrics and curves on the way.
+/// With step counts a run is a function of its settings: stopped and resumed it ends in the same bytes.
 /// </summary>
 /// <typeparam name="TBatch">A micro-batch of the task.</typeparam>
 public sealed class TrainingLoop<TBatch>
@@ -28,7 +28,8 @@ public sealed class TrainingLoop<TBatch>
     private long _startedAt;
 
     /// <summary>A run of a task.</summary>
-    public TrainingLoop(ITrainingTask<TBatch> task, AutodiffBackend backend, LoopOptions options, TimeProvider? time = null)
+    public TrainingLoop(ITrainingTask<TBatch> task, AutodiffBackend backend, LoopOptions options,
+        TimeProvider? time = null)
     {
         (_task, _backend, _options, _time) = (task, backend, options, time ?? TimeProvider.System);
         _optimizer = new AdamW(task.Weights.Where(weight => weight.Trainable), options.Optimizer);
@@ -45,7 +46,8 @@ public sealed class TrainingLoop<TBatch>
 
     private double Progress => _options.Minutes is { } minutes ? Seconds / (minutes * 60) : (double)Step / _stepsTotal;
 
-    /// <summary>Runs to the end, or until it is cancelled or <paramref name="stepsMax"/> is reached; leaves a checkpoint.</summary>
+    /// <summary>Runs to the end, or until it is cancelled or <paramref name="stepsMax"/> is reached; leaves a
+    /// checkpoint.</summary>
     /// <param name="resume">Continue from the folder's checkpoint.</param>
     /// <param name="stepsMax">Stop after this many steps in all.</param>
     /// <param name="cancel">Stops after the current step.</param>
@@ -103,7 +105,8 @@ public sealed class TrainingLoop<TBatch>
             badSteps = double.IsFinite(norm) ? 0 : badSteps + 1;
             if (badSteps > BadStepsMax)
             {
-                throw new PixException(PixErrorKind.Internal, $"Training diverged at step {Step}: gradients were not finite "
+                throw new PixException(PixErrorKind.Internal,
+                    $"Training diverged at step {Step}: gradients were not finite "
                     + $"for {BadStepsMax} steps. Lower the schedule's peak ({stage.Schedule.Peak}) and resume.");
             }
 

@@ -5,7 +5,8 @@ using PixSearch.Training.Optimization;
 
 namespace PixSearch.Training.Settings;
 
-/// <summary>Everything that a training run of the segmenting model depends on apart from data and model sizes: one file,
+/// <summary>Everything that a training run of the segmenting model depends on apart from data and model sizes: one
+/// file,
 /// <c>train.json</c> beside the model's <c>config.json</c>.</summary>
 public sealed record TrainingSettings
 {
@@ -35,13 +36,15 @@ public sealed record TrainingSettings
     /// <summary>Segmentation questions added for each training picture, from the masks of its samples.</summary>
     public int ExtraSegmentQuestions { get; init; }
 
-    /// <summary>Side of the masks that the losses compare: a multiple of the low-resolution masks' side (64 for nano).</summary>
+    /// <summary>Side of the masks that the losses compare: a multiple of the low-resolution masks' side (64 for
+    /// nano).</summary>
     public int MaskLossSize { get; init; } = 64;
 
     /// <summary>Largest norm of all gradients together.</summary>
     public float GradientNormMax { get; init; } = 1;
 
-    /// <summary>Share of samples whose tagger sees the text only up to a region search, as it does when one is decoded.</summary>
+    /// <summary>Share of samples whose tagger sees the text only up to a region search, as it does when one is
+    /// decoded.</summary>
     public float TaggerCutShare { get; init; } = 0.5f;
 
     /// <summary>Weights of the losses (PixSearch Table 9).</summary>
@@ -68,7 +71,8 @@ public sealed record TrainingSettings
     {
         if (!File.Exists(path))
         {
-            throw new PixException(PixErrorKind.NotFound, $"Training settings '{path}' do not exist; pass --config FILE.");
+            throw new PixException(PixErrorKind.NotFound,
+                $"Training settings '{path}' do not exist; pass --config FILE.");
         }
 
         try
@@ -102,7 +106,8 @@ public sealed record TrainingSettings
             if (stage.Schedule.Peak <= 0 || stage.SegmentShare is < 0 or > 1)
             {
                 throw new PixException(PixErrorKind.BrokenArtifact,
-                    $"Training settings '{origin}': stage '{stage.Name}' needs a positive peak and a segmentShare in 0..1.");
+                    $"Training settings '{origin}': stage '{stage.Name}' needs a positive peak and a segmentShare "
+                    + "in 0..1.");
             }
         }
 
@@ -134,7 +139,8 @@ public sealed record LossWeights
     /// <summary>Binary cross-entropy of masks.</summary>
     public float MaskBce { get; init; } = 2;
 
-    /// <summary>Distance of span states to those at the stage's start (KL); 0 saves the frozen model's forward pass.</summary>
+    /// <summary>Distance of span states to those at the stage's start (KL); 0 saves the frozen model's forward
+    /// pass.</summary>
     public float Start { get; init; } = 0.1f;
 }
 
@@ -144,7 +150,8 @@ public sealed record StageSettings
     /// <summary>For reports.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Optimizer steps, when the run is not limited by minutes; else only the ratio of the stages counts.</summary>
+    /// <summary>Optimizer steps, when the run is not limited by minutes; else only the ratio of the stages
+    /// counts.</summary>
     public required int Steps { get; init; }
 
     /// <summary>Share of stage-1 (segmentation) samples; the paper's best ratio 7:9 is 0.4375.</summary>

@@ -25,5 +25,6 @@ public sealed class InformationMaskTests
         Assert.Equal([learned], InformationMask.Learned(Text, [(start, end)]));
 
     [Fact]
-    public void Learned_NoBlock_IsAll() => Assert.Equal([true, true], InformationMask.Learned("abcd", [(0, 2), (2, 4)]));
+    public void Learned_NoBlock_IsAll() => Assert.Equal([true, true], InformationMask.Learned("abcd", [(0, 2), (2,
+        4)]));
 }

@@ -37,7 +37,8 @@ public sealed class LoadingTests
         Assert.Equal(2, sample.Tokens[^1]);
         Assert.Equal(close + 1, sample.AnswerStart);
         PreparedSpan span = Assert.Single(sample.Spans);
-        Assert.Equal("The square", world.Tokenizer.Decode(sample.Tokens.AsSpan(span.Start, span.End - span.Start)).Trim());
+        Assert.Equal("The square", world.Tokenizer.Decode(sample.Tokens.AsSpan(span.Start,
+            span.End - span.Start)).Trim());
         Assert.Equal(1, sample.Labels[span.Start]);
         Assert.All(sample.Labels[(span.Start + 1)..span.End], label => Assert.Equal(2, label));
         Assert.Equal(span.End - span.Start, sample.Labels.Count(label => label != 0));
@@ -83,7 +84,8 @@ public sealed class LoadingTests
         using var world = new TinyWorld();
         SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256);
         var sampler = new BatchSampler(set, 1, 2);
-        var seen = Enumerable.Range(0, 2).SelectMany(i => sampler.Next(i, 0.5, 1).Groups).Select(group => group[0].Picture);
+        var seen = Enumerable.Range(0, 2).SelectMany(i => sampler.Next(i, 0.5,
+            1).Groups).Select(group => group[0].Picture);
         Assert.Equal(4, seen.Distinct().Count());
     }
 
@@ -126,7 +128,8 @@ public sealed class LoadingTests
     [Fact]
     public void Prefetcher_BuilderThrows_TakerSeesIt()
     {
-        using var items = new Prefetcher<long>(3, 2, i => i < 5 ? i : throw new PixException(PixErrorKind.NotFound, "gone"));
+        using var items = new Prefetcher<long>(3, 2, i => i < 5 ? i : throw new PixException(PixErrorKind.NotFound,
+            "gone"));
         Assert.Equal(3, items.Take());
         Assert.Equal(4, items.Take());
         Assert.Equal("gone", Assert.Throws<PixException>(() => items.Take()).Message);

@@ -6,8 +6,8 @@ using PixSearch.Training.Losses;
 namespace PixSearch.Training.Tests.Losses;
 
 /// <summary>
-/// Values worked by hand, and gradients against central differences (step 1e-2, tolerance 2e-3 of the largest gradient or 1: the
-/// losses are F32).
+/// Values worked by hand, and gradients against central differences (step 1e-2, tolerance 2e-3 of the largest gradient
+/// or 1: the losses are F32).
 /// </summary>
 public sealed class LossTests
 {
