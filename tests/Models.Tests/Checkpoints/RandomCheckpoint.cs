@@ -6,6 +6,7 @@ using PixSearch.Models.PixelLm;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
 using PixSearch.Models.Sam;
+using PixSearch.Models.Tests.Families;
 using PixSearch.Models.Text;
 using PixSearch.Models.Vision;
 using PixSearch.Models.Weights;
@@ -29,7 +30,8 @@ internal sealed class RandomCheckpoint : IWeightSource
     /// <summary>Names of the project's layout, with numbers.</summary>
     public Dictionary<string, (Shape Shape, float[] Values)> Tensors { get; } = new(StringComparer.Ordinal);
 
-    public static LlamaConfig Text(int vocabulary = 320) => new()
+    /// <summary>Enough positions for PixelLM's 256 slots of a picture and a question.</summary>
+    public static LlamaConfig Text(int vocabulary = TinyModels.VocabularySize) => new()
     {
         HiddenSize = 64,
         NumHiddenLayers = 2,
@@ -37,7 +39,7 @@ internal sealed class RandomCheckpoint : IWeightSource
         NumKeyValueHeads = 4,
         IntermediateSize = 96,
         VocabSize = vocabulary,
-        MaxPositionEmbeddings = 256,
+        MaxPositionEmbeddings = 1024,
     };
 
     public static ClipVisionConfig Vision(int layers) => new()
