@@ -185,11 +185,11 @@ public sealed class SearchIndexTests
         string[] queries = ["capital Germany", "thing3", "topic5 remark", "Suva", "euro"];
         var expected = queries.Select(query => string.Join(',', index.SearchText(query, 5).Select(hit => hit.DocumentId))).ToArray();
         float[] vector = encoder.Encode([Knowledge.Solid(5, 5, Knowledge.Flags[2].Colour)]);
-        await Parallel.ForAsync(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 32 }, (i, _) =>
+        await Parallel.ForAsync(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 32 }, (i, token) =>
         {
-            string got = string.Join(',', index.SearchText(queries[i % queries.Length], 5).Select(hit => hit.DocumentId));
+            string got = string.Join(',', index.SearchText(queries[i % queries.Length], 5, token).Select(hit => hit.DocumentId));
             Assert.Equal(expected[i % queries.Length], got);
-            Assert.Equal("flag:FR", index.SearchVector(vector, 1, SearchModality.Image)[0].DocumentId);
+            Assert.Equal("flag:FR", index.SearchVector(vector, 1, SearchModality.Image, token)[0].DocumentId);
             return ValueTask.CompletedTask;
         });
     }
