@@ -29,7 +29,8 @@ internal static class CliConsole
     /// <param name="title">What is done.</param>
     /// <param name="total">Units of work; null when it is not known.</param>
     /// <param name="work">Reports units done and a text; called on this thread.</param>
-    public static async Task ProgressAsync(TextWriter output, string title, int? total, Func<Action<int, string>, Task> work)
+    public static async Task ProgressAsync(TextWriter output, string title, int? total, Func<Action<int, string>,
+        Task> work)
     {
         IAnsiConsole console = For(output);
         if (!console.Profile.Capabilities.Interactive || Console.IsOutputRedirected)

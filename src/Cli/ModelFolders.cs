@@ -9,7 +9,9 @@ internal static class ModelFolders
     /// <summary>The reference model.</summary>
     public static string Model => Find("pixsearch-nano");
 
-    /// <summary><c>models/NAME</c> under the working directory or above the program; the first of both when neither exists.</summary>
+    /// <summary>
+    /// <c>models/NAME</c> under the working directory or above the program; the first of both when neither exists.
+    /// </summary>
     private static string Find(string name)
     {
         string relative = Path.Combine("models", name);

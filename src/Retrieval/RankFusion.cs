@@ -3,8 +3,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// Reciprocal rank fusion (Cormack et al., SIGIR 2009): <c>score(d) = sum over lists of 1 / (60 + rank)</c>, ranks from 1. It needs
-/// no comparable scores, so BM25 of different indexes and cosines can be mixed.
+/// Reciprocal rank fusion (Cormack et al., SIGIR 2009): <c>score(d) = sum over lists of 1 / (60 + rank)</c>, ranks from
+/// 1. It needs no comparable scores, so BM25 of different indexes and cosines can be mixed.
 /// </summary>
 public static class RankFusion
 {

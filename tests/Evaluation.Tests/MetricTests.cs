@@ -1,6 +1,8 @@
 namespace PixSearch.Evaluation.Tests;
 
-/// <summary>Goal: metrics as published, quirks included. Method: values worked out by hand or from the formulas' authors' code.</summary>
+/// <summary>
+/// Goal: metrics as published, quirks included. Method: values worked out by hand or from the formulas' authors' code.
+/// </summary>
 public sealed class MetricTests
 {
     [Fact]
@@ -70,7 +72,8 @@ public sealed class MetricTests
     [Fact]
     public void CumulativeIou_LiteralOverlaps_SumsFirst()
     {
-        Assert.Equal(31.0 / 102, SegmentationScores.CumulativeIou([new MaskOverlap(1, 2), new MaskOverlap(30, 100)]), 9);
+        Assert.Equal(31.0 / 102, SegmentationScores.CumulativeIou([new MaskOverlap(1, 2), new MaskOverlap(30, 100)]),
+            9);
         Assert.Equal(0, SegmentationScores.CumulativeIou([new MaskOverlap(0, 0)]));
     }
 
@@ -78,7 +81,8 @@ public sealed class MetricTests
     public void MeanIou_TwoClasses_AveragesClasses()
     {
         double score = SegmentationScores.MeanIou(
-            [("cat", new MaskOverlap(1, 2)), ("cat", new MaskOverlap(3, 6)), ("dog", new MaskOverlap(1, 1)), ("sky", new MaskOverlap(0, 0))]);
+            [("cat", new MaskOverlap(1, 2)), ("cat", new MaskOverlap(3, 6)), ("dog", new MaskOverlap(1, 1)),
+            ("sky", new MaskOverlap(0, 0))]);
         Assert.Equal((0.5 + 1) / 2, score, 12);
     }
 
@@ -117,7 +121,8 @@ public sealed class MetricTests
 
     [Fact]
     public void Assignment_LiteralCosts_EqualsScipy() =>
-        Assert.Equal([(0, 1), (1, 0), (2, 2)], Assignment.Solve(new double[,] { { 4, 1, 3 }, { 2, 0, 5 }, { 3, 2, 2 } }));
+        Assert.Equal([(0, 1), (1, 0), (2, 2)],
+        Assignment.Solve(new double[,] { { 4, 1, 3 }, { 2, 0, 5 }, { 3, 2, 2 } }));
 
     [Theory]
     [InlineData(1, 1)]
@@ -140,7 +145,8 @@ public sealed class MetricTests
 
             IReadOnlyList<(int Row, int Column)> pairs = Assignment.Solve(costs);
             Assert.Equal(Math.Min(rows, columns), pairs.Count);
-            Assert.Equal(Cheapest(costs, 0, [], Math.Max(0, rows - columns)), pairs.Sum(pair => costs[pair.Row, pair.Column]));
+            Assert.Equal(Cheapest(costs, 0, [], Math.Max(0, rows - columns)),
+                pairs.Sum(pair => costs[pair.Row, pair.Column]));
         }
     }
 
@@ -156,7 +162,8 @@ public sealed class MetricTests
     [Fact]
     public void MuseOverlaps_UnmatchedMasks_CompareWithEmptyOnes()
     {
-        IReadOnlyList<MaskOverlap> overlaps = MuseScores.Overlaps(new double[,] { { 1 }, { 0 } }, [[1, 1, 1], [0, 1, 1]], [[0, 0, 1]]);
+        IReadOnlyList<MaskOverlap> overlaps =
+            MuseScores.Overlaps(new double[,] { { 1 }, { 0 } }, [[1, 1, 1], [0, 1, 1]], [[0, 0, 1]]);
         Assert.Equal([new MaskOverlap(1, 2), new MaskOverlap(0, 3)], overlaps);
         IReadOnlyList<MaskOverlap> missing = MuseScores.Overlaps(new double[0, 2], [], [[1, 0], [1, 1]]);
         Assert.Equal([new MaskOverlap(0, 1), new MaskOverlap(0, 2)], missing);

@@ -7,8 +7,8 @@ using PixSearch.Imaging.Masks;
 namespace PixSearch.Evaluation.Tests;
 
 /// <summary>
-/// Goal: what sessions say becomes the right records, files and tables. Method: a data set of two scenes on disk and a service that
-/// plays events written in the test.
+/// Goal: what sessions say becomes the right records, files and tables. Method: a data set of two scenes on disk and a
+/// service that plays events written in the test.
 /// </summary>
 public sealed class QaRunnerTests : IDisposable
 {
@@ -99,10 +99,13 @@ public sealed class QaRunnerTests : IDisposable
     public async Task RunAsync_ManyAtOnce_KeepsTheOrderOfSamplesAndAsksGreedily()
     {
         EvalDataset data = EvalDataset.Load(_folder, "test");
-        var service = new ScriptedService([new TextDelta("Suva") { Sequence = 0 }, new Finished(FinishReason.Stop) { Sequence = 1 }]);
-        EvalSample[] samples = [.. Enumerable.Range(0, 50).Select(i => data.Samples[i % 2] with { Id = $"q{i}", Question = $"q{i}" })];
+        var service = new ScriptedService(
+            [new TextDelta("Suva") { Sequence = 0 }, new Finished(FinishReason.Stop) { Sequence = 1 }]);
+        EvalSample[] samples =
+            [.. Enumerable.Range(0, 50).Select(i => data.Samples[i % 2] with { Id = $"q{i}", Question = $"q{i}" })];
         var seen = new List<string>();
-        IReadOnlyList<QaRecord> records = await new QaRunner(service, data, new QaOptions { Concurrency = 8, TokensMax = 9 })
+        IReadOnlyList<QaRecord> records =
+            await new QaRunner(service, data, new QaOptions { Concurrency = 8, TokensMax = 9 })
             .RunAsync(samples, SearchMode.Text, record => seen.Add(record.Id), default);
         Assert.Equal(samples.Select(one => one.Id), records.Select(one => one.Id));
         Assert.Equal(50, seen.Distinct().Count());
@@ -152,13 +155,15 @@ public sealed class QaRunnerTests : IDisposable
         ]);
         QaGroup auto = report.Groups.Single(group => group is { Mode: "auto", Group: "overall" });
         Assert.Equal(2.0 / 3, auto.Scores.Accuracy.Value, 12);
-        Assert.Equal(0, report.Groups.Single(group => group is { Mode: "auto", Group: "non-ego" }).Scores.Accuracy.Value);
+        Assert.Equal(0, report.Groups.Single(group => group is { Mode: "auto", Group: "non-ego" })
+            .Scores.Accuracy.Value);
         Assert.Equal(3, report.Groups.Single(group => group is { Mode: "auto", Group: "needs search" }).Scores.Count);
         Assert.Equal([2.0, 0.5], report.Ratios.Select(ratio => ratio.Ratio.Value));
         string[] lines = QaReportFiles.ToCsv(report).TrimEnd('\n').Split('\n');
         Assert.Equal(1 + report.Groups.Count, lines.Length);
         Assert.All(lines, line => Assert.Equal(lines[0].Count(c => c == ','), line.Count(c => c == ',')));
-        Assert.StartsWith("auto,overall,3,0.3333,", lines.Single(line => line.StartsWith("auto,overall", StringComparison.Ordinal)),
+        Assert.StartsWith("auto,overall,3,0.3333,",
+            lines.Single(line => line.StartsWith("auto,overall", StringComparison.Ordinal)),
             StringComparison.Ordinal);
         RgbImage picture = QaReportFiles.ToPicture(report, "test");
         Assert.True(picture.Pixels.ToArray().Distinct().Count() > 2);
@@ -179,7 +184,8 @@ public sealed class QaRunnerTests : IDisposable
     public void Dataset_DocumentOfNoEntity_IsNamedByItself()
     {
         EvalDataset data = EvalDataset.Load(_folder, "test");
-        Assert.Equal(("flag:FJ", "currency:EUR", null), (data.EntityOf("d1"), data.EntityOf("currency:EUR"), data.EntityOf("?")));
+        Assert.Equal(("flag:FJ", "currency:EUR", null),
+            (data.EntityOf("d1"), data.EntityOf("currency:EUR"), data.EntityOf("?")));
         Assert.Equal(["flag:FJ", "flag:MT"], data.PicturedEntities.Order());
     }
 
@@ -201,7 +207,8 @@ public sealed class QaRunnerTests : IDisposable
         return mask;
     }
 
-    private static string Sample(string id, string scene, string view, string kind, string mask) => JsonSerializer.Serialize(new
+    private static string Sample(string id, string scene, string view, string kind, string mask) =>
+        JsonSerializer.Serialize(new
     {
         id,
         scene,
@@ -213,7 +220,8 @@ public sealed class QaRunnerTests : IDisposable
         kind,
         question = id,
         variants = new[] { "Suva" },
-        entities = new[] { new { id = "flag:FJ", label = "flag", mask = new { size = new[] { 4, 4 }, counts = mask } } },
+        entities = new[] { new { id = "flag:FJ", label = "flag", mask =
+        new { size = new[] { 4, 4 }, counts = mask } } },
         target = new[] { 0 },
         trajectory = "The flag<search><region></search> is Fiji. Its capital is Suva.",
         spans = new[] { new { start = 0, end = 8, entity = 0 } },

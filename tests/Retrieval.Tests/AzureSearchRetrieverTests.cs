@@ -18,8 +18,8 @@ using PixSearch.Imaging;
 namespace PixSearch.Retrieval.Tests;
 
 /// <summary>
-/// Goal: what the adapter sends is what the service documents, and its answers and errors are read. Method: the real client library
-/// against a stub of the service on Kestrel with TLS (the client insists on https).
+/// Goal: what the adapter sends is what the service documents, and its answers and errors are read. Method: the real
+/// client library against a stub of the service on Kestrel with TLS (the client insists on https).
 /// </summary>
 public sealed class AzureSearchRetrieverTests
 {
@@ -33,7 +33,8 @@ public sealed class AzureSearchRetrieverTests
               {"@search.score":1.25,"id":"flag:TO","title":"Tonga","text":"capital Nukualofa"}]}
             """;
         RetrievalResult result = await stub.Retriever().SearchAsync(
-            new RetrievalQuery("", SearchModality.Text, "What is the capital of \"Fiji\"~5 AND (x|y)?", null, 2), default);
+            new RetrievalQuery("", SearchModality.Text, "What is the capital of \"Fiji\"~5 AND (x|y)?", null, 2),
+            default);
         Assert.Equal(
         [
             new EvidenceHit("flag:FJ", "Fiji", "capital Suva", 7.5f, SearchModality.Text),
@@ -49,7 +50,8 @@ public sealed class AzureSearchRetrieverTests
         Assert.Equal("title,text", body.GetProperty("searchFields").GetString());
         Assert.Equal(50, body.GetProperty("minimumCoverage").GetDouble());
         Assert.False(body.TryGetProperty("vectorQueries", out _));
-        Assert.StartsWith("/indexes('flags')/docs/search.post.search?api-version=20", stub.Path, StringComparison.Ordinal);
+        Assert.StartsWith("/indexes('flags')/docs/search.post.search?api-version=20", stub.Path,
+            StringComparison.Ordinal);
         Assert.Equal("key-1", stub.ApiKey);
     }
 
@@ -60,9 +62,11 @@ public sealed class AzureSearchRetrieverTests
         stub.Reply = """{"value":[{"@search.score":0.9,"id":"flag:DE","title":"Germany","text":"capital Berlin"}]}""";
         RgbImage image = Knowledge.Solid(8, 8, [200, 30, 10]);
         float[] vector = stub.Encoder.Encode([image]);
-        RetrievalResult result = await stub.Retriever().SearchAsync(new RetrievalQuery("", SearchModality.Region, "the flag",
+        RetrievalResult result =
+            await stub.Retriever().SearchAsync(new RetrievalQuery("", SearchModality.Region, "the flag",
             new RgbPixels(8, 8, image.Memory), 3), default);
-        Assert.Equal(new EvidenceHit("flag:DE", "Germany", "capital Berlin", 0.9f, SearchModality.Region), Assert.Single(result.Hits));
+        Assert.Equal(new EvidenceHit("flag:DE", "Germany", "capital Berlin", 0.9f, SearchModality.Region),
+            Assert.Single(result.Hits));
         JsonElement query = Assert.Single(stub.Body().GetProperty("vectorQueries").EnumerateArray());
         Assert.Equal("vector", query.GetProperty("kind").GetString());
         Assert.Equal("vector", query.GetProperty("fields").GetString());
@@ -87,7 +91,8 @@ public sealed class AzureSearchRetrieverTests
         await using Stub stub = await Stub.StartAsync();
         stub.Status = 503;
         var lost = new List<string>();
-        RetrievalResult result = await stub.Retriever(new AzureSearchOptions { OnLegLost = (leg, reason) => lost.Add($"{leg} {reason}") })
+        RetrievalResult result =
+            await stub.Retriever(new AzureSearchOptions { OnLegLost = (leg, reason) => lost.Add($"{leg} {reason}") })
             .SearchAsync(Text("fiji"), default);
         Assert.True(result.Partial);
         Assert.Empty(result.Hits);
@@ -111,7 +116,8 @@ public sealed class AzureSearchRetrieverTests
         var time = new ManualTime();
         await using Stub stub = await Stub.StartAsync();
         stub.Hold = new TaskCompletionSource();
-        Task<RetrievalResult> search = stub.Retriever(new AzureSearchOptions { Deadline = TimeSpan.FromSeconds(4) }, time)
+        Task<RetrievalResult> search =
+            stub.Retriever(new AzureSearchOptions { Deadline = TimeSpan.FromSeconds(4) }, time)
             .SearchAsync(Text("fiji"), default).AsTask();
         await stub.Asked;
         time.Advance(TimeSpan.FromSeconds(4));
@@ -129,7 +135,9 @@ public sealed class AzureSearchRetrieverTests
 
     private static RetrievalQuery Text(string text) => new("", SearchModality.Text, text, null, 3);
 
-    /// <summary>The service: one endpoint on a free port of this machine, with a certificate made for the test.</summary>
+    /// <summary>
+    /// The service: one endpoint on a free port of this machine, with a certificate made for the test.
+    /// </summary>
     private sealed class Stub : IAsyncDisposable
     {
         private readonly WebApplication _app;
@@ -140,8 +148,10 @@ public sealed class AzureSearchRetrieverTests
         private Stub()
         {
             using var key = RSA.Create(2048);
-            var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-            using X509Certificate2 signed = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(200));
+            var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256,
+                RSASignaturePadding.Pkcs1);
+            using X509Certificate2 signed =
+                request.CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(200));
             _certificate = X509CertificateLoader.LoadPkcs12(signed.Export(X509ContentType.Pfx), null);
             WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
             builder.Logging.ClearProviders();
@@ -177,7 +187,8 @@ public sealed class AzureSearchRetrieverTests
 
         public AzureSearchRetriever Retriever(AzureSearchOptions? options = null, TimeProvider? time = null)
         {
-            string address = _app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
+            string address = _app.Services.GetRequiredService<IServer>()
+                .Features.Get<IServerAddressesFeature>()!.Addresses.Single();
             var handler = new HttpClientHandler
             {
                 ServerCertificateCustomValidationCallback = (_, certificate, _, _) =>
@@ -209,7 +220,8 @@ public sealed class AzureSearchRetrieverTests
 
             context.Response.StatusCode = Status;
             context.Response.ContentType = "application/json";
-            await context.Response.WriteAsync(Status == 200 ? Reply : """{"error":{"code":"","message":"no"}}""", CancellationToken.None);
+            await context.Response.WriteAsync(Status == 200 ? Reply : """{"error":{"code":"","message":"no"}}""",
+                CancellationToken.None);
         }
     }
 }

@@ -7,7 +7,9 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Retrieval.Tests;
 
-/// <summary>Goal: the encoder's folder is read and written safely, and vectors are what an index needs. Method: random weights.</summary>
+/// <summary>
+/// Goal: the encoder's folder is read and written safely, and vectors are what an index needs. Method: random weights.
+/// </summary>
 public sealed class ClipRegionEncoderTests
 {
     private static readonly RetrieverConfig s_config = new()
@@ -119,7 +121,8 @@ public sealed class ClipRegionEncoderTests
                 $$"""{"id":"d{{i}}","title":"T{{i}}","text":"text","picture":"{{i}}.png"}""" + "\n");
         }
 
-        new IndexBuilder(encoder, file => PictureCodec.Decode(file)).Build(new KnowledgeBase(folder["kb"]), folder["index"]);
+        new IndexBuilder(encoder, file => PictureCodec.Decode(file))
+            .Build(new KnowledgeBase(folder["kb"]), folder["index"]);
         using SearchIndex index = SearchIndex.Open(folder["index"], encoder);
         for (int i = 1; i <= 5; i++)
         {
@@ -145,6 +148,7 @@ public sealed class ClipRegionEncoderTests
         var random = new SeededRandom((ulong)number);
         int width = 8 + random.NextInt(40);
         int height = 8 + random.NextInt(40);
-        return new RgbImage(width, height, [.. Enumerable.Range(0, width * height * 3).Select(_ => (byte)random.NextInt(256))]);
+        return new RgbImage(width, height,
+            [.. Enumerable.Range(0, width * height * 3).Select(_ => (byte)random.NextInt(256))]);
     }
 }

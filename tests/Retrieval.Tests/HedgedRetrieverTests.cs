@@ -2,7 +2,9 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Retrieval.Tests;
 
-/// <summary>Goal: a slow or failing replica costs at most the hedge delay. Method: replicas answer when the test says so.</summary>
+/// <summary>
+/// Goal: a slow or failing replica costs at most the hedge delay. Method: replicas answer when the test says so.
+/// </summary>
 public sealed class HedgedRetrieverTests
 {
     private static readonly TimeSpan s_delay = TimeSpan.FromMilliseconds(50);
@@ -13,7 +15,8 @@ public sealed class HedgedRetrieverTests
     {
         var time = new ManualTime();
         (Replica slow, Replica quick) = (new Replica(), new Replica());
-        Task<RetrievalResult> search = new HedgedRetriever([slow, quick], s_delay, time).SearchAsync(s_query, default).AsTask();
+        Task<RetrievalResult> search = new HedgedRetriever([slow, quick], s_delay, time).SearchAsync(s_query, default)
+            .AsTask();
         await time.FirstTimer;
         Assert.Equal((1, 0), (slow.Calls, quick.Calls));
         time.Advance(s_delay);
@@ -28,7 +31,8 @@ public sealed class HedgedRetrieverTests
     {
         (Replica first, Replica second) = (new Replica(), new Replica());
         first.Answer.SetResult(Result("first", false));
-        RetrievalResult result = await new HedgedRetriever([first, second], s_delay, new ManualTime()).SearchAsync(s_query, default);
+        RetrievalResult result = await new HedgedRetriever([first, second], s_delay, new ManualTime())
+            .SearchAsync(s_query, default);
         Assert.Equal("first", result.Hits[0].DocumentId);
         Assert.Equal(0, second.Calls);
     }
@@ -39,7 +43,8 @@ public sealed class HedgedRetrieverTests
         (Replica first, Replica second) = (new Replica(), new Replica());
         first.Answer.SetException(new IOException("connection reset"));
         second.Answer.SetResult(Result("second", false));
-        RetrievalResult result = await new HedgedRetriever([first, second], s_delay, new ManualTime()).SearchAsync(s_query, default);
+        RetrievalResult result = await new HedgedRetriever([first, second], s_delay, new ManualTime())
+            .SearchAsync(s_query, default);
         Assert.Equal("second", result.Hits[0].DocumentId);
     }
 
@@ -49,7 +54,8 @@ public sealed class HedgedRetrieverTests
         (Replica first, Replica second) = (new Replica(), new Replica());
         first.Answer.SetResult(Result("part", true));
         second.Answer.SetException(new IOException("down"));
-        RetrievalResult result = await new HedgedRetriever([first, second], s_delay, new ManualTime()).SearchAsync(s_query, default);
+        RetrievalResult result = await new HedgedRetriever([first, second], s_delay, new ManualTime())
+            .SearchAsync(s_query, default);
         Assert.True(result.Partial);
         Assert.Equal("part", result.Hits[0].DocumentId);
     }
@@ -82,7 +88,8 @@ public sealed class HedgedRetrieverTests
     {
         private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public TaskCompletionSource<RetrievalResult> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<RetrievalResult> Answer { get; } =
+            new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task Asked => _asked.Task;
 

@@ -3,7 +3,9 @@ using PixSearch.Imaging;
 
 namespace PixSearch.Retrieval.Tests;
 
-/// <summary>Goal: the port's promises: legs, deadlines, flagged loss, cache, fusion. Method: real indexes, a clock of our own.</summary>
+/// <summary>
+/// Goal: the port's promises: legs, deadlines, flagged loss, cache, fusion. Method: real indexes, a clock of our own.
+/// </summary>
 public sealed class IndexRetrieverTests
 {
     [Fact]
@@ -125,7 +127,8 @@ public sealed class IndexRetrieverTests
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder[KnowledgeBase.DocumentsFile], """{"id":"a","title":"Flag","text":"ab🇫🇯"}""");
         Knowledge.Build(folder.Path, folder["index"], null);
-        using var retriever = IndexRetriever.Open(folder["index"], null, new RetrieverOptions { SnippetCharactersMax = 3 });
+        using var retriever =
+            IndexRetriever.Open(folder["index"], null, new RetrieverOptions { SnippetCharactersMax = 3 });
         Assert.Equal("ab", (await retriever.SearchAsync(Text("flag"), default)).Hits[0].Snippet);
     }
 
@@ -175,7 +178,9 @@ public sealed class IndexRetrieverTests
         return new RetrievalQuery("", modality, "", new RgbPixels(image.Width, image.Height, image.Memory), 3);
     }
 
-    /// <summary>Two indexes of the same flags, "a" (default) and "b", and what the retriever reported as lost.</summary>
+    /// <summary>
+    /// Two indexes of the same flags, "a" (default) and "b", and what the retriever reported as lost.
+    /// </summary>
     private sealed class World : IDisposable
     {
         private readonly TemporaryFolder _folder = new();
@@ -190,7 +195,8 @@ public sealed class IndexRetrieverTests
                 ["a"] = SearchIndex.Open(_folder["a"], Encoder),
                 ["b"] = SearchIndex.Open(_folder["b"], Encoder),
             };
-            options = (options ?? new RetrieverOptions()) with { OnLegLost = (leg, reason) => Lost.Add($"{leg} {reason}") };
+            options = (options ?? new RetrieverOptions()) with { OnLegLost = (leg, reason) =>
+                Lost.Add($"{leg} {reason}") };
             Retriever = new IndexRetriever(indexes, "a", Encoder, options, time);
         }
 

@@ -2,7 +2,9 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Retrieval.Tests;
 
-/// <summary>Goal: bad knowledge bases are refused with file and line, in bounded memory. Method: one bad line a case.</summary>
+/// <summary>
+/// Goal: bad knowledge bases are refused with file and line, in bounded memory. Method: one bad line a case.
+/// </summary>
 public sealed class KnowledgeBaseTests
 {
     private const string Good = """{"id":"a","title":"A","text":"first"}""";

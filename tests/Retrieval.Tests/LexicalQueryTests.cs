@@ -3,7 +3,9 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Retrieval.Tests;
 
-/// <summary>Goal: any text is a safe query. Method: literal cases, then random strings of syntax and Unicode against real FTS5.</summary>
+/// <summary>
+/// Goal: any text is a safe query. Method: literal cases, then random strings of syntax and Unicode against real FTS5.
+/// </summary>
 public sealed class LexicalQueryTests
 {
     [Theory]
@@ -37,9 +39,12 @@ public sealed class LexicalQueryTests
         using SearchIndex index = SearchIndex.Open(folder["index"], null);
         string[] pieces =
         [
-            "\"", "'", "(", ")", "*", "^", ":", "+", "-", "{", "}", "NEAR", "AND", "OR", "NOT", "title", "fiji", "capital", " ", "\0",
-            "\n", ";", "--", "/*", "\\", "%", "_", "NEAR(fiji capital, 2)", "\uD800", "\uDC00", "\u0301", "\u0300\u0300", "\u200B",
-            "\uFEFF", "é", "ß", "漢字", "🇫🇯", "\uE000", "\u0903", "²", "Ⅷ", "٣", "\u0000", "title:", "\"\"", "docs MATCH 'x'",
+            "\"", "'", "(", ")", "*", "^", ":", "+", "-", "{", "}", "NEAR", "AND", "OR", "NOT", "title", "fiji",
+            "capital", " ", "\0",
+            "\n", ";", "--", "/*", "\\", "%", "_", "NEAR(fiji capital, 2)", "\uD800", "\uDC00", "\u0301",
+            "\u0300\u0300", "\u200B",
+            "\uFEFF", "é", "ß", "漢字", "🇫🇯", "\uE000", "\u0903", "²", "Ⅷ", "٣", "\u0000", "title:", "\"\"",
+            "docs MATCH 'x'",
         ];
         for (ulong seed = 1; seed <= 1500; seed++)
         {
@@ -52,7 +57,8 @@ public sealed class LexicalQueryTests
     [Fact]
     public void Words_EveryWordOfTheCorpus_IsFoundAsFts5CutsIt()
     {
-        // If our idea of a letter were wider than SQLite's, a quoted word would become an empty or a longer phrase and find nothing.
+        // If our idea of a letter were wider than SQLite's, a quoted word would become an empty or a longer phrase and
+        // find nothing.
         using var folder = new TemporaryFolder();
         Knowledge.Build(Knowledge.Write(folder["kb"]), folder["index"], null);
         using SearchIndex index = SearchIndex.Open(folder["index"], null);
@@ -73,14 +79,16 @@ public sealed class LexicalQueryTests
         using var connection = new SqliteConnection("Data Source=:memory:");
         connection.Open();
         using SqliteCommand command = connection.CreateCommand();
-        command.CommandText = "CREATE VIRTUAL TABLE t USING fts5(x); SELECT count(*) FROM t WHERE t MATCH 'capital of \"Fiji?'";
+        command.CommandText =
+            "CREATE VIRTUAL TABLE t USING fts5(x); SELECT count(*) FROM t WHERE t MATCH 'capital of \"Fiji?'";
         Assert.Throws<SqliteException>(() => command.ExecuteScalar());
     }
 
     private static string RandomText(ulong seed, string[] pieces)
     {
         ulong state = seed;
-        return string.Concat(Enumerable.Range(0, 1 + (int)(Next() % 12)).Select(_ => pieces[Next() % (ulong)pieces.Length]));
+        return string.Concat(Enumerable.Range(0, 1 + (int)(Next() % 12))
+            .Select(_ => pieces[Next() % (ulong)pieces.Length]));
 
         // SplitMix64: the stream is specified, unlike System.Random's.
         ulong Next()

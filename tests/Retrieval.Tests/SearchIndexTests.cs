@@ -2,7 +2,9 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Retrieval.Tests;
 
-/// <summary>Goal: an index is built whole or not at all, is read only when sound, and answers. Method: real SQLite, real files.</summary>
+/// <summary>
+/// Goal: an index is built whole or not at all, is read only when sound, and answers. Method: real SQLite, real files.
+/// </summary>
 public sealed class SearchIndexTests
 {
     [Fact]
@@ -62,7 +64,8 @@ public sealed class SearchIndexTests
         Knowledge.Build(knowledge, folder["b"], new GridEncoder());
         foreach (string file in new[] { IndexManifest.FileName, IndexManifest.DatabaseName })
         {
-            Assert.Equal(File.ReadAllBytes(Path.Combine(folder["a"], file)), File.ReadAllBytes(Path.Combine(folder["b"], file)));
+            Assert.Equal(File.ReadAllBytes(Path.Combine(folder["a"], file)),
+                File.ReadAllBytes(Path.Combine(folder["b"], file)));
         }
     }
 
@@ -112,7 +115,8 @@ public sealed class SearchIndexTests
     {
         using var folder = new TemporaryFolder();
         Knowledge.Build(Knowledge.Write(folder["kb"]), folder["index"], new GridEncoder("old-fingerprint"));
-        PixException error = Assert.Throws<PixException>(() => SearchIndex.Open(folder["index"], new GridEncoder("new-one")));
+        PixException error =
+            Assert.Throws<PixException>(() => SearchIndex.Open(folder["index"], new GridEncoder("new-one")));
         Assert.Equal(PixErrorKind.BrokenArtifact, error.Kind);
         Assert.Contains("old-fingerprint", error.Message, StringComparison.Ordinal);
         Assert.Contains("new-one", error.Message, StringComparison.Ordinal);
@@ -183,11 +187,13 @@ public sealed class SearchIndexTests
         var encoder = new GridEncoder();
         using SearchIndex index = BuildAndOpen(folder, encoder, 500);
         string[] queries = ["capital Germany", "thing3", "topic5 remark", "Suva", "euro"];
-        var expected = queries.Select(query => string.Join(',', index.SearchText(query, 5).Select(hit => hit.DocumentId))).ToArray();
+        var expected = queries.Select(query =>
+            string.Join(',', index.SearchText(query, 5).Select(hit => hit.DocumentId))).ToArray();
         float[] vector = encoder.Encode([Knowledge.Solid(5, 5, Knowledge.Flags[2].Colour)]);
         await Parallel.ForAsync(0, 200, new ParallelOptions { MaxDegreeOfParallelism = 32 }, (i, token) =>
         {
-            string got = string.Join(',', index.SearchText(queries[i % queries.Length], 5, token).Select(hit => hit.DocumentId));
+            string got = string.Join(',', index.SearchText(queries[i % queries.Length], 5, token)
+                .Select(hit => hit.DocumentId));
             Assert.Equal(expected[i % queries.Length], got);
             Assert.Equal("flag:FR", index.SearchVector(vector, 1, SearchModality.Image, token)[0].DocumentId);
             return ValueTask.CompletedTask;

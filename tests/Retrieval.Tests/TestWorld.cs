@@ -5,8 +5,8 @@ using PixSearch.Imaging;
 namespace PixSearch.Retrieval.Tests;
 
 /// <summary>
-/// An encoder that can be understood: mean colour and gradients of a 4x4 grid, normalised. Deterministic, and good enough to tell
-/// coloured test pictures apart.
+/// An encoder that can be understood: mean colour and gradients of a 4x4 grid, normalised. Deterministic, and good
+/// enough to tell coloured test pictures apart.
 /// </summary>
 internal sealed class GridEncoder(string fingerprint = "grid-1") : IRegionEncoder
 {
@@ -76,7 +76,9 @@ internal sealed class TemporaryFolder : IDisposable
     public void Dispose() => Directory.Delete(Path, recursive: true);
 }
 
-/// <summary>Knowledge bases for tests. Pictures are "PX" files: width, height, RGB bytes; no codec is needed to test an index.</summary>
+/// <summary>
+/// Knowledge bases for tests. Pictures are "PX" files: width, height, RGB bytes; no codec is needed to test an index.
+/// </summary>
 internal static class Knowledge
 {
     public static readonly (string Id, string Title, string Text, byte[] Colour)[] Flags =
@@ -84,7 +86,8 @@ internal static class Knowledge
         ("flag:FJ", "Fiji", "capital Suva; region Oceania; currency Fijian dollar; borders none", [90, 160, 220]),
         ("flag:DE", "Germany", "capital Berlin; region Europe; currency euro; borders France, Poland", [200, 30, 10]),
         ("flag:FR", "France", "capital Paris; region Europe; currency euro; borders Germany, Spain", [10, 40, 200]),
-        ("flag:SE", "Sweden", "capital Stockholm; region Europe; currency Swedish krona; borders Norway", [20, 200, 90]),
+        ("flag:SE", "Sweden", "capital Stockholm; region Europe; currency Swedish krona; borders Norway",
+        [20, 200, 90]),
     ];
 
     /// <summary>Writes the four flags (and more documents without picture) and returns the folder's path.</summary>

@@ -1,6 +1,8 @@
 namespace PixSearch.Retrieval.Tests;
 
-/// <summary>Goal: exact search is exact. Method: the readable twin, over sizes round vector widths and the threshold of threads.</summary>
+/// <summary>
+/// Goal: exact search is exact. Method: the readable twin, over sizes round vector widths and the threshold of threads.
+/// </summary>
 public sealed class VectorTableTests
 {
     [Theory]
@@ -51,7 +53,8 @@ public sealed class VectorTableTests
         for (int row = 0; row < rows; row++)
         {
             Span<float> one = values.AsSpan(row * dimension, dimension);
-            System.Numerics.Tensors.TensorPrimitives.Divide(one, System.Numerics.Tensors.TensorPrimitives.Norm<float>(one), one);
+            System.Numerics.Tensors.TensorPrimitives.Divide(one,
+                System.Numerics.Tensors.TensorPrimitives.Norm<float>(one), one);
         }
 
         return values;

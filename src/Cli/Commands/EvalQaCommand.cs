@@ -30,13 +30,18 @@ internal static class EvalQaCommand
             DefaultValueFactory = _ => "all",
         };
         var budget = new Option<int?>("--budget") { Description = "Most searches of a question (0-32)." };
-        var tokens = new Option<int>("--max-tokens") { Description = "Most tokens of an answer.", DefaultValueFactory = _ => 128 };
+        var tokens = new Option<int>("--max-tokens")
+        {
+            Description = "Most tokens of an answer.",
+            DefaultValueFactory = _ => 128,
+        };
         var command = new Command("qa", "Truthfulness, accuracy, missing and hallucination of each search mode.")
         {
             modes, budget, tokens,
         };
         setup.AddTo(command);
-        command.SetAction((parsed, cancellation) => RunAsync(setup, parsed, ParseModes(parsed.GetValue(modes)!), new QaOptions
+        command.SetAction((parsed, cancellation) =>
+            RunAsync(setup, parsed, ParseModes(parsed.GetValue(modes)!), new QaOptions
         {
             Concurrency = parsed.GetValue(setup.Parallel),
             SearchBudget = parsed.GetValue(budget),
@@ -45,7 +50,8 @@ internal static class EvalQaCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(EvalSetup setup, ParseResult parsed, IReadOnlyList<SearchMode> modes, QaOptions options,
+    private static async Task<int> RunAsync(EvalSetup setup, ParseResult parsed, IReadOnlyList<SearchMode> modes,
+        QaOptions options,
         CancellationToken cancellation)
     {
         if (modes.Any(mode => mode != SearchMode.None) && (parsed.GetValue(setup.Ask.Index) ?? []).Length == 0)
@@ -61,7 +67,8 @@ internal static class EvalQaCommand
         TextWriter output = parsed.InvocationConfiguration.Output;
         if (parsed.GetValue(setup.Json))
         {
-            await output.WriteLineAsync(JsonSerializer.Serialize(new { report.Groups, report.Ratios }, s_json)).ConfigureAwait(false);
+            await output.WriteLineAsync(JsonSerializer.Serialize(new { report.Groups, report.Ratios }, s_json))
+                .ConfigureAwait(false);
         }
         else
         {
@@ -86,8 +93,10 @@ internal static class EvalQaCommand
             return s_all;
         }
 
-        return [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Select(part =>
-            s_all.Where(mode => string.Equals(mode.ToString(), part, StringComparison.OrdinalIgnoreCase)).Cast<SearchMode?>()
+        return [.. text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Select(part =>
+            s_all.Where(mode => string.Equals(mode.ToString(), part, StringComparison.OrdinalIgnoreCase))
+            .Cast<SearchMode?>()
                 .FirstOrDefault() ?? throw new PixException(PixErrorKind.InvalidArgument,
                     $"--modes has '{part}'; known are all, none, text, image, region, auto.")).Distinct()];
     }

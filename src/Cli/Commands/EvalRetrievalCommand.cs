@@ -15,15 +15,27 @@ internal static class EvalRetrievalCommand
     public static Command Create()
     {
         var data = new Option<string>("--data") { Description = "Folder made by 'px data build'.", Required = true };
-        var index = new Option<string>("--index") { Description = "Index of the data set's knowledge base.", Required = true };
-        var split = new Option<string>("--split") { Description = "test, val or train.", DefaultValueFactory = _ => "test" };
+        var index = new Option<string>("--index")
+        {
+            Description = "Index of the data set's knowledge base.",
+            Required = true,
+        };
+        var split = new Option<string>("--split")
+        {
+            Description = "test, val or train.",
+            DefaultValueFactory = _ => "test",
+        };
         var encoder = new Option<string>("--encoder")
         {
             Description = "Folder of the index encoder.",
             DefaultValueFactory = _ => ModelFolders.Encoder,
         };
         var targets = new Option<bool>("--targets") { Description = "Only entities that some question asks for." };
-        var limit = new Option<int>("--limit") { Description = "Most scenes.", DefaultValueFactory = _ => int.MaxValue };
+        var limit = new Option<int>("--limit")
+        {
+            Description = "Most scenes.",
+            DefaultValueFactory = _ => int.MaxValue,
+        };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         Option<string> backend = BackendChoice.Option();
         var command = new Command("retrieval", "Top-1 and top-5 of true mask, box and whole scene.")
@@ -37,7 +49,8 @@ internal static class EvalRetrievalCommand
             using IBackend engine = BackendChoice.Create(parsed.GetValue(backend));
             using ClipRegionEncoder loaded = ClipRegionEncoder.Load(engine, parsed.GetValue(encoder)!);
             using SearchIndex opened = SearchIndex.Open(parsed.GetValue(index)!, loaded);
-            int scenes = Math.Min(parsed.GetValue(limit), set.Samples.Select(sample => sample.Image).Distinct().Count());
+            int scenes = Math.Min(parsed.GetValue(limit), set.Samples.Select(sample => sample.Image).Distinct()
+                .Count());
             IReadOnlyList<RetrievalScore> scores = [];
             await CliConsole.ProgressAsync(output, "searching", scenes, report =>
             {
@@ -66,7 +79,8 @@ internal static class EvalRetrievalCommand
         table.AddColumns("query", "view", "n", "top-1", "top-5");
         foreach (RetrievalScore score in scores)
         {
-            table.AddRow(score.Query, score.View, $"{score.Count}", QaTables.Percent(score.Top1), QaTables.Percent(score.Top5));
+            table.AddRow(score.Query, score.View, $"{score.Count}", QaTables.Percent(score.Top1),
+                QaTables.Percent(score.Top5));
         }
 
         CliConsole.For(output).Write(table);

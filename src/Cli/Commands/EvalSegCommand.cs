@@ -25,7 +25,8 @@ internal static class EvalSegCommand
         EvalDataset data = EvalDataset.Load(parsed.GetValue(setup.Data)!, parsed.GetValue(setup.Split)!);
         IReadOnlyList<EvalSample> samples = setup.Choose(parsed, data, sample => sample.Stage == 1);
         var options = new QaOptions { Concurrency = parsed.GetValue(setup.Parallel) };
-        List<(string, IReadOnlyList<QaRecord> Records)> runs = await QaRun.RunAsync(setup, parsed, data, samples, [SearchMode.None],
+        List<(string, IReadOnlyList<QaRecord> Records)> runs =
+            await QaRun.RunAsync(setup, parsed, data, samples, [SearchMode.None],
             options, cancellation).ConfigureAwait(false);
         QaMask[] masks = [.. runs[0].Records.SelectMany(record => record.Masks)];
         MaskOverlap[] overlaps = [.. masks.Select(mask => mask.Overlap)];
@@ -41,8 +42,10 @@ internal static class EvalSegCommand
         TextWriter output = parsed.InvocationConfiguration.Output;
         await output.WriteLineAsync(parsed.GetValue(setup.Json)
             ? JsonSerializer.Serialize(result)
-            : string.Create(CultureInfo.InvariantCulture, $"{result.questions} questions, {result.masks} masks, {result.failed} failed: "
-                + $"gIoU {100 * result.gIoU:0.00}, cIoU {100 * result.cIoU:0.00}, mIoU over labels {100 * result.mIoU:0.00}"))
+            : string.Create(CultureInfo.InvariantCulture,
+            $"{result.questions} questions, {result.masks} masks, {result.failed} failed: "
+                + $"gIoU {100 * result.gIoU:0.00}, cIoU {100 * result.cIoU:0.00}, mIoU over labels "
+                + $"{100 * result.mIoU:0.00}"))
             .ConfigureAwait(false);
         return 0;
     }

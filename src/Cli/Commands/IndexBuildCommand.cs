@@ -11,7 +11,10 @@ internal static class IndexBuildCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        var knowledge = new Argument<string>("KB") { Description = "Folder with documents.jsonl and the pictures that it names." };
+        var knowledge = new Argument<string>("KB")
+        {
+            Description = "Folder with documents.jsonl and the pictures that it names.",
+        };
         var output = new Option<string>("--out")
         {
             Description = "Folder of the index; an index that is there is replaced when the new one is complete.",
@@ -24,12 +27,14 @@ internal static class IndexBuildCommand
         };
         var textOnly = new Option<bool>("--text-only") { Description = "Index no pictures." };
         Option<string> backend = BackendChoice.Option();
-        var command = new Command("build", "Build an index from a knowledge base.") { knowledge, output, model, textOnly, backend };
+        var command = new Command("build", "Build an index from a knowledge base.") { knowledge, output, model,
+            textOnly, backend };
         command.SetAction(async (parsed, cancellation) =>
         {
             TextWriter console = parsed.InvocationConfiguration.Output;
             using IBackend? engine = parsed.GetValue(textOnly) ? null : BackendChoice.Create(parsed.GetValue(backend));
-            using ClipRegionEncoder? encoder = engine is null ? null : ClipRegionEncoder.Load(engine, parsed.GetValue(model)!);
+            using ClipRegionEncoder? encoder = engine is null ? null
+                : ClipRegionEncoder.Load(engine, parsed.GetValue(model)!);
             await BuildAsync(parsed.GetValue(knowledge)!, parsed.GetValue(output)!, encoder, console, cancellation)
                 .ConfigureAwait(false);
             return 0;
@@ -46,14 +51,17 @@ internal static class IndexBuildCommand
         IndexManifest? manifest = null;
         await CliConsole.ProgressAsync(console, "indexing", total, report =>
         {
-            var progress = new Relay(step => report(step.Documents, $"{step.Documents} documents, {step.Pictures} pictures"));
+            var progress = new Relay(step =>
+                report(step.Documents, $"{step.Documents} documents, {step.Pictures} pictures"));
             var builder = new IndexBuilder(encoder, file => PictureCodec.Decode(file));
             manifest = builder.Build(knowledge, output, progress, cancellation);
             return Task.CompletedTask;
         }).ConfigureAwait(false);
         double seconds = TimeProvider.System.GetElapsedTime(started).TotalSeconds;
-        await console.WriteLineAsync(FormattableString.Invariant($"{output}: {manifest!.Documents} documents, {manifest.Vectors} pictures")
-            + FormattableString.Invariant($", {manifest.DatabaseBytes / 1024} KiB in {seconds:0.0} s.")).ConfigureAwait(false);
+        await console.WriteLineAsync(
+            FormattableString.Invariant($"{output}: {manifest!.Documents} documents, {manifest.Vectors} pictures")
+            + FormattableString.Invariant($", {manifest.DatabaseBytes / 1024} KiB in {seconds:0.0} s."))
+            .ConfigureAwait(false);
     }
 
     // Only for the bar: the reader counts for itself.

@@ -21,9 +21,19 @@ internal static class IndexSearchCommand
     public static Command Create()
     {
         var index = new Argument<string>("INDEX") { Description = "Folder of the index." };
-        var text = new Argument<string?>("TEXT") { Description = "Words to search for.", Arity = ArgumentArity.ZeroOrOne };
-        var picture = new Option<string?>("--picture") { Description = "Search with this picture (JPEG, PNG or WebP)." };
-        var box = new Option<string?>("--box") { Description = "Search with this part of the picture: x,y,width,height in pixels." };
+        var text = new Argument<string?>("TEXT")
+        {
+            Description = "Words to search for.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        var picture = new Option<string?>("--picture")
+        {
+            Description = "Search with this picture (JPEG, PNG or WebP).",
+        };
+        var box = new Option<string?>("--box")
+        {
+            Description = "Search with this part of the picture: x,y,width,height in pixels.",
+        };
         var top = new Option<int>("--top") { Description = "Most hits.", DefaultValueFactory = _ => 5 };
         var model = new Option<string>("--model")
         {
@@ -32,13 +42,15 @@ internal static class IndexSearchCommand
         };
         var json = new Option<bool>("--json") { Description = "Print the hits as JSON." };
         Option<string> backend = BackendChoice.Option();
-        var command = new Command("search", "Search an index.") { index, text, picture, box, top, model, json, backend };
+        var command = new Command("search", "Search an index.") { index, text, picture, box, top, model, json,
+            backend };
         command.SetAction(async (parsed, cancellation) =>
         {
             string? file = parsed.GetValue(picture);
             RetrievalQuery query = CreateQuery(parsed.GetValue(text), file, parsed.GetValue(box), parsed.GetValue(top));
             using IBackend? engine = file is null ? null : BackendChoice.Create(parsed.GetValue(backend));
-            using ClipRegionEncoder? encoder = engine is null ? null : ClipRegionEncoder.Load(engine, parsed.GetValue(model)!);
+            using ClipRegionEncoder? encoder = engine is null ? null
+                : ClipRegionEncoder.Load(engine, parsed.GetValue(model)!);
             using var retriever = IndexRetriever.Open(parsed.GetValue(index)!, encoder);
             RetrievalResult result = await retriever.SearchAsync(query, cancellation).ConfigureAwait(false);
             Print(result, parsed.GetValue(json), parsed.InvocationConfiguration.Output);

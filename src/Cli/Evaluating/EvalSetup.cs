@@ -16,7 +16,8 @@ internal sealed class EvalSetup
     public AskSetup Ask { get; } = new();
 
     /// <summary>The data set.</summary>
-    public Option<string> Data { get; } = new("--data") { Description = "Folder made by 'px data build'.", Required = true };
+    public Option<string> Data { get; } =
+        new("--data") { Description = "Folder made by 'px data build'.", Required = true };
 
     /// <summary>Which part of it.</summary>
     public Option<string> Split { get; } = new("--split")
@@ -26,7 +27,8 @@ internal sealed class EvalSetup
     };
 
     /// <summary>How many questions.</summary>
-    public Option<int> Limit { get; } = new("--limit") { Description = "Most questions, spread evenly over the file; 0 = all." };
+    public Option<int> Limit { get; } =
+        new("--limit") { Description = "Most questions, spread evenly over the file; 0 = all." };
 
     /// <summary>How many at once.</summary>
     public Option<int> Parallel { get; } = new("--parallel")
@@ -59,7 +61,8 @@ internal sealed class EvalSetup
     public Task<NodeAssembly> OpenAsync(ParseResult parsed)
     {
         int parallel = parsed.GetValue(Parallel);
-        return Ask.OpenAsync(parsed, Math.Clamp(parallel, 1, 64), new EngineOptions { RunningMax = Math.Max(1, parallel) });
+        return Ask.OpenAsync(parsed, Math.Clamp(parallel, 1, 64),
+            new EngineOptions { RunningMax = Math.Max(1, parallel) });
     }
 
     /// <summary>The questions that a filter lets through, at most <c>--limit</c> of them, spread evenly.</summary>
@@ -80,13 +83,16 @@ internal sealed class EvalSetup
     }
 
     /// <summary>
-    /// What was run, for the header of a log: folders by content, so that new weights or another index never continue old answers.
+    /// What was run, for the header of a log: folders by content, so that new weights or another index never continue
+    /// old answers.
     /// </summary>
     public string Describe(ParseResult parsed, EvalDataset data, string what)
     {
         string model = AskSetup.FolderOf("model", parsed.GetValue(Ask.Model)!);
-        string weights = string.Join('+', Directory.EnumerateFiles(model, "*.safetensors").Order(StringComparer.Ordinal).Select(Hash));
-        string indexes = string.Join('+', (parsed.GetValue(Ask.Index) ?? []).Select(folder => IndexManifest.Read(folder))
+        string weights = string.Join('+', Directory.EnumerateFiles(model, "*.safetensors")
+            .Order(StringComparer.Ordinal).Select(Hash));
+        string indexes = string.Join('+', (parsed.GetValue(Ask.Index) ?? [])
+            .Select(folder => IndexManifest.Read(folder))
             .Select(manifest => $"{manifest.DatabaseSha256[..16]}/{manifest.EncoderFingerprint}"));
         string questions = Hash(Path.Combine(data.Directory, $"{data.Split}.jsonl"));
         return $"{what}; data {questions}; model {weights}; index {indexes}";

@@ -24,7 +24,8 @@ internal static class QaTables
     private static void PrintScores(IAnsiConsole console, QaReport report)
     {
         Table table = new Table().Title("percent, with 95 % confidence intervals").Border(TableBorder.Rounded);
-        table.AddColumns("mode", "questions", "n", "truthfulness", "accuracy", "missing", "hallucination", "searches", "region top-1",
+        table.AddColumns("mode", "questions", "n", "truthfulness", "accuracy", "missing", "hallucination", "searches",
+            "region top-1",
             "text top-1", "mask IoU");
         foreach (string mode in report.Modes)
         {
@@ -53,7 +54,8 @@ internal static class QaTables
     private static void PrintKinds(IAnsiConsole console, QaReport report)
     {
         string[] kinds = [.. report.Groups.Select(group => group.Group)
-            .Where(name => name != "overall" && !name.Contains("ego", StringComparison.Ordinal) && name != "needs search").Distinct()];
+            .Where(name => name != "overall" && !name.Contains("ego", StringComparison.Ordinal)
+            && name != "needs search").Distinct()];
         Table table = new Table().Title("accuracy / hallucination by kind, percent").Border(TableBorder.Rounded);
         table.AddColumn("mode");
         foreach (string kind in kinds)
@@ -65,7 +67,8 @@ internal static class QaTables
         {
             table.AddRow([mode, .. kinds.Select(kind =>
                 report.Groups.FirstOrDefault(group => group.Mode == mode && group.Group == kind) is { } found
-                    ? $"{Number(100 * found.Scores.Accuracy.Value, "0.0")} / {Number(100 * found.Scores.Hallucination.Value, "0.0")}"
+                    ? $"{Number(100 * found.Scores.Accuracy.Value, "0.0")} / "
+                    + $"{Number(100 * found.Scores.Hallucination.Value, "0.0")}"
                         + $" ({found.Scores.Count})"
                     : "")]);
         }
@@ -74,9 +77,16 @@ internal static class QaTables
     }
 
     /// <summary>For example <c>61.2 (57.0-65.2)</c>; empty when there is no value.</summary>
-    public static string Percent(Estimate estimate) => double.IsFinite(estimate.Value)
-        ? $"{Number(100 * estimate.Value, "0.0")} ({Number(100 * estimate.Low, "0.0")}..{Number(100 * estimate.High, "0.0")})"
-        : "";
+    public static string Percent(Estimate estimate)
+    {
+        if (!double.IsFinite(estimate.Value))
+        {
+            return "";
+        }
+
+        string range = $"{Number(100 * estimate.Low, "0.0")}-{Number(100 * estimate.High, "0.0")}";
+        return $"{Number(100 * estimate.Value, "0.0")} ({range})";
+    }
 
     private static string Number(double value, string format) =>
         double.IsFinite(value) ? value.ToString(format, CultureInfo.InvariantCulture) : "";

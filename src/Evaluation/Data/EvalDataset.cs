@@ -71,7 +71,8 @@ public sealed class EvalDataset
         string path = Path.Combine(Directory, sample.Image);
         return File.Exists(path)
             ? File.ReadAllBytes(path)
-            : throw new PixException(PixErrorKind.NotFound, $"The picture {path} of sample {sample.Id} does not exist.");
+            : throw new PixException(PixErrorKind.NotFound,
+            $"The picture {path} of sample {sample.Id} does not exist.");
     }
 
     private static EvalSample Parse(JsonElement value, string path, int line)
@@ -90,6 +91,7 @@ public sealed class EvalDataset
             sample.Spans.All(span => span.Entity >= 0 && span.Entity < sample.Entities.Count && span.Start >= 0 &&
                 span.Start < span.End && span.End <= sample.Trajectory.Length) &&
             sample.Entities.All(entity => entity.Mask.Size.Count == 2);
-        return sound ? sample : throw JsonLines.Bad(path, line, $"is no sample: {sample.Id} points outside its own lists");
+        return sound ? sample
+            : throw JsonLines.Bad(path, line, $"is no sample: {sample.Id} points outside its own lists");
     }
 }

@@ -70,5 +70,7 @@ public sealed record EvalMask(IReadOnlyList<int> Size, string Counts)
 /// <summary>Characters [Start, End) of the trajectory show entity number Entity.</summary>
 public readonly record struct EvalSpan(int Start, int End, int Entity);
 
-/// <summary>A search of the reference answer; gold: the entity whose document answers it, null when there is none.</summary>
+/// <summary>
+/// A search of the reference answer; gold: the entity whose document answers it, null when there is none.
+/// </summary>
 public sealed record EvalSearch(string Modality, string Query, string? Gold);

@@ -18,14 +18,16 @@ public enum Verdict
 }
 
 /// <summary>
-/// Scores short answers without a judge model: missing when the answer contains "i don't know"; else correct when one of the
-/// accepted variants stands in the last sentence as whole words; else wrong. Case and kinds of apostrophe do not count.
+/// Scores short answers without a judge model: missing when the answer contains "i don't know"; else correct when one
+/// of the accepted variants stands in the last sentence as whole words; else wrong. Case and kinds of apostrophe do not
+/// count.
 /// </summary>
 public static class AnswerScorer
 {
     // A full stop after these does not end a sentence ("St. John's", "Washington, D.C.", "sp. nov.").
     private static readonly HashSet<string> s_abbreviations = new(
-        "st mt ft dr mr mrs ms jr sr no vs sp spp ssp var subsp approx cf al e.g i.e etc ca".Split(' '), StringComparer.Ordinal);
+        "st mt ft dr mr mrs ms jr sr no vs sp spp ssp var subsp approx cf al e.g i.e etc ca".Split(' '),
+        StringComparer.Ordinal);
 
     /// <summary>Scores one answer.</summary>
     /// <param name="answer">What the reader sees: no control strings.</param>
@@ -58,8 +60,8 @@ public static class AnswerScorer
     }
 
     /// <summary>
-    /// Whether a text holds a phrase as whole words: no letter or digit touches it, and a number is not a part of a longer one
-    /// ("3" is not in "3.5" or "1,300").
+    /// Whether a text holds a phrase as whole words: no letter or digit touches it, and a number is not a part of a
+    /// longer one ("3" is not in "3.5" or "1,300").
     /// </summary>
     internal static bool ContainsWords(string text, string phrase)
     {
@@ -68,7 +70,8 @@ public static class AnswerScorer
             return false;
         }
 
-        for (int at = text.IndexOf(phrase, StringComparison.Ordinal); at >= 0; at = text.IndexOf(phrase, at + 1, StringComparison.Ordinal))
+        int at = -1;
+        while ((at = text.IndexOf(phrase, at + 1, StringComparison.Ordinal)) >= 0)
         {
             if (IsEdge(text, at, -1) && IsEdge(text, at + phrase.Length - 1, +1))
             {
@@ -80,8 +83,8 @@ public static class AnswerScorer
     }
 
     /// <summary>
-    /// Lower case, one kind of apostrophe, single spaces. Characters are not composed: data sets are written in one form, and the
-    /// models learn that form.
+    /// Lower case, one kind of apostrophe, single spaces. Characters are not composed: data sets are written in one
+    /// form, and the models learn that form.
     /// </summary>
     internal static string Normalize(string text)
     {
@@ -101,7 +104,8 @@ public static class AnswerScorer
             }
 
             space = false;
-            result.Append(c is '\u2019' or '\u2018' or '\u02BC' or '`' ? '\'' : char.ToLower(c, CultureInfo.InvariantCulture));
+            result.Append(c is '\u2019' or '\u2018' or '\u02BC' or '`' ? '\''
+                : char.ToLower(c, CultureInfo.InvariantCulture));
         }
 
         return result.ToString();
@@ -122,7 +126,8 @@ public static class AnswerScorer
         }
 
         int beyond = next + step;
-        bool joinsNumbers = char.IsAsciiDigit(text[inside]) && text[next] is '.' or ',' && beyond >= 0 && beyond < text.Length &&
+        bool joinsNumbers = char.IsAsciiDigit(text[inside]) && text[next] is '.' or ',' && beyond >= 0
+            && beyond < text.Length &&
             char.IsAsciiDigit(text[beyond]);
         return !joinsNumbers;
     }

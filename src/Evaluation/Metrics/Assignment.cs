@@ -6,7 +6,9 @@ namespace PixSearch.Evaluation;
 /// </summary>
 public static class Assignment
 {
-    /// <summary>Assigns every row to a column of its own, or every column to a row when there are fewer columns.</summary>
+    /// <summary>
+    /// Assigns every row to a column of its own, or every column to a row when there are fewer columns.
+    /// </summary>
     /// <param name="costs">Shape: [rows, columns]; finite.</param>
     /// <returns>Pairs (row, column), by row; <c>min(rows, columns)</c> of them.</returns>
     public static IReadOnlyList<(int Row, int Column)> Solve(double[,] costs)

@@ -18,7 +18,8 @@ public static class Intervals
     private const int Resamples = 4000;
 
     /// <summary>
-    /// Wilson's interval of a share: right for small samples and shares near 0 and 1, where the normal approximation is not.
+    /// Wilson's interval of a share: right for small samples and shares near 0 and 1, where the normal approximation is
+    /// not.
     /// </summary>
     /// <param name="successes">0..<paramref name="trials"/>.</param>
     /// <param name="trials">With 0 trials everything is NaN.</param>
@@ -39,18 +40,20 @@ public static class Intervals
     }
 
     /// <summary>
-    /// Percentile bootstrap of a statistic over clusters: whole clusters (all questions of one scene) are drawn with replacement,
-    /// since questions of a scene stand and fall together.
+    /// Percentile bootstrap of a statistic over clusters: whole clusters (all questions of one scene) are drawn with
+    /// replacement, since questions of a scene stand and fall together.
     /// </summary>
     /// <param name="items">The items.</param>
     /// <param name="clusterOf">Items with the same key are drawn together.</param>
     /// <param name="statistic">Of a multiset of items; may be NaN, such resamples are left out.</param>
     /// <param name="seed">Of the draws.</param>
-    public static Estimate Bootstrap<T>(IReadOnlyList<T> items, Func<T, string> clusterOf, Func<IReadOnlyList<T>, double> statistic,
+    public static Estimate Bootstrap<T>(IReadOnlyList<T> items, Func<T, string> clusterOf, Func<IReadOnlyList<T>,
+        double> statistic,
         ulong seed = 1)
     {
         double value = statistic(items);
-        T[][] clusters = [.. items.GroupBy(clusterOf, StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal)
+        T[][] clusters = [.. items.GroupBy(clusterOf, StringComparer.Ordinal)
+            .OrderBy(group => group.Key, StringComparer.Ordinal)
             .Select(group => group.ToArray())];
         if (clusters.Length == 0)
         {

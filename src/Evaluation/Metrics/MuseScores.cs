@@ -1,13 +1,14 @@
 namespace PixSearch.Evaluation;
 
 /// <summary>
-/// The mask half of MUSE (systems.md §5.3): predictions are matched to targets by BCE + dice, unmatched ones compare with an empty
-/// mask. The half that asks a language model for a score is not part of this.
+/// The mask half of MUSE (systems.md §5.3): predictions are matched to targets by BCE + dice, unmatched ones compare
+/// with an empty mask. The half that asks a language model for a score is not part of this.
 /// </summary>
 public static class MuseScores
 {
     /// <summary>
-    /// Cost of a pair: mean binary cross-entropy of the logits plus dice loss <c>1 - (2 sum(pg) + 1) / (sum p + sum g + 1)</c>.
+    /// Cost of a pair: mean binary cross-entropy of the logits plus dice loss <c>1 - (2 sum(pg) + 1) / (sum p + sum g +
+    /// 1)</c>.
     /// </summary>
     /// <param name="logits">Prediction at the points of comparison.</param>
     /// <param name="target">0 or 1 at the same points.</param>
@@ -31,12 +32,13 @@ public static class MuseScores
     }
 
     /// <summary>
-    /// Overlaps of one question: matched pairs, then unmatched targets (with an empty prediction) and unmatched predictions (with an
-    /// empty target). There are <c>max(predictions, targets)</c> of them; gIoU and cIoU are those of <see cref="SegmentationScores"/>.
+    /// Overlaps of one question: matched pairs, then unmatched targets (with an empty prediction) and unmatched
+    /// predictions (with an empty target). There are <c>max(predictions, targets)</c> of them; gIoU and cIoU are those
+    /// of <see cref="SegmentationScores"/>.
     /// </summary>
     /// <remarks>
-    /// The released script compares unmatched predictions as raw logits, whose histogram drops most pixels; here they are
-    /// thresholded at 0, so scores are slightly lower.
+    /// The released script compares unmatched predictions as raw logits, whose histogram drops most pixels; here they
+    /// are thresholded at 0, so scores are slightly lower.
     /// </remarks>
     /// <param name="costs">Shape: [predictions, targets].</param>
     /// <param name="predictions">Thresholded masks, 0 or 1, all of one length.</param>

@@ -4,16 +4,18 @@ namespace PixSearch.Evaluation;
 public readonly record struct RelaxedScore(double ExactMatch, double Precision, double Recall, double F1);
 
 /// <summary>
-/// PLUM's relaxed metrics on token ids (systems.md §5.2): when the reference is a contiguous subsequence of the first m ids of the
-/// prediction everything is 1; otherwise EM is 0 and precision, recall and F1 are those of the bags of ids.
+/// PLUM's relaxed metrics on token ids (systems.md §5.2): when the reference is a contiguous subsequence of the first m
+/// ids of the prediction everything is 1; otherwise EM is 0 and precision, recall and F1 are those of the bags of ids.
 /// </summary>
 public static class RelaxedMatch
 {
     /// <summary>Scores against one reference.</summary>
     /// <param name="prediction">Ids of the answer; the bags hold all of them.</param>
     /// <param name="reference">Ids of the reference.</param>
-    /// <param name="prefix">m: ids of the prediction in which the reference may stand; the paper does not say how many.</param>
-    public static RelaxedScore Score(ReadOnlySpan<int> prediction, ReadOnlySpan<int> reference, int prefix = int.MaxValue)
+    /// <param name="prefix">m: ids of the prediction in which the reference may stand; the paper does not say how
+    /// many.</param>
+    public static RelaxedScore Score(ReadOnlySpan<int> prediction, ReadOnlySpan<int> reference,
+        int prefix = int.MaxValue)
     {
         ReadOnlySpan<int> head = prediction[..Math.Min(prefix, prediction.Length)];
         if (!reference.IsEmpty && head.IndexOf(reference) >= 0)
@@ -42,8 +44,11 @@ public static class RelaxedMatch
         return new RelaxedScore(0, precision, recall, overlap == 0 ? 0 : 2 * precision * recall / (precision + recall));
     }
 
-    /// <summary>Scores against several references: the best EM and the best F1 (with its precision and recall).</summary>
-    public static RelaxedScore Best(ReadOnlySpan<int> prediction, IReadOnlyList<int[]> references, int prefix = int.MaxValue)
+    /// <summary>
+    /// Scores against several references: the best EM and the best F1 (with its precision and recall).
+    /// </summary>
+    public static RelaxedScore Best(ReadOnlySpan<int> prediction, IReadOnlyList<int[]> references,
+        int prefix = int.MaxValue)
     {
         RelaxedScore best = default;
         foreach (int[] reference in references)

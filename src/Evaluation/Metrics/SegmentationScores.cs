@@ -16,7 +16,8 @@ public readonly record struct MaskOverlap(long Intersection, long Union)
     {
         if (prediction.Width != reference.Width || prediction.Height != reference.Height)
         {
-            throw new ArgumentException($"Masks of {prediction.Width}x{prediction.Height} and {reference.Width}x{reference.Height} "
+            throw new ArgumentException(
+                $"Masks of {prediction.Width}x{prediction.Height} and {reference.Width}x{reference.Height} "
                 + "cannot be compared.");
         }
 
@@ -28,7 +29,8 @@ public readonly record struct MaskOverlap(long Intersection, long Union)
     {
         if (prediction.Length != reference.Length)
         {
-            throw new ArgumentException($"Masks of {prediction.Length} and {reference.Length} pixels cannot be compared.");
+            throw new ArgumentException(
+                $"Masks of {prediction.Length} and {reference.Length} pixels cannot be compared.");
         }
 
         long intersection = 0;
@@ -47,8 +49,8 @@ public readonly record struct MaskOverlap(long Intersection, long Union)
 }
 
 /// <summary>
-/// gIoU, cIoU and mIoU as LISA, GLaMM, PixelLM, PLUM and Sa2VA compute them (systems.md §5.3), small constants included: published
-/// numbers can be compared to the last digit.
+/// gIoU, cIoU and mIoU as LISA, GLaMM, PixelLM, PLUM and Sa2VA compute them (systems.md §5.3), small constants
+/// included: published numbers can be compared to the last digit.
 /// </summary>
 public static class SegmentationScores
 {
@@ -66,7 +68,8 @@ public static class SegmentationScores
 
     /// <summary><c>sum I / (sum U + 1e-10)</c>; 0 when all unions are empty.</summary>
     public static double CumulativeIou(IReadOnlyList<MaskOverlap> overlaps) =>
-        overlaps.Count == 0 ? double.NaN : overlaps.Sum(one => one.Intersection) / (overlaps.Sum(one => one.Union) + 1e-10);
+        overlaps.Count == 0 ? double.NaN
+        : overlaps.Sum(one => one.Intersection) / (overlaps.Sum(one => one.Union) + 1e-10);
 
     /// <summary>
     /// Mean over classes of I/U accumulated over the set (ADE20K, COCO-Stuff). Classes without any pixel do not count.

@@ -5,8 +5,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Evaluation;
 
 /// <summary>
-/// The records of one mode on disk, so that a run that was interrupted goes on where it was. The first line says what was run; a
-/// file of another run is refused, not mixed in.
+/// The records of one mode on disk, so that a run that was interrupted goes on where it was. The first line says what
+/// was run; a file of another run is refused, not mixed in.
 /// </summary>
 public sealed class QaLog : IDisposable
 {

@@ -73,8 +73,9 @@ internal sealed class QaObserver(EvalSample sample, EvalDataset data)
     }
 
     /// <summary>
-    /// The k-th reference search with a picture is compared with the k-th search with a picture (whole or crop), the k-th text
-    /// search with the k-th: so modes that send something else than the reference are judged by what they find.
+    /// The k-th reference search with a picture is compared with the k-th search with a picture (whole or crop), the
+    /// k-th text search with the k-th: so modes that send something else than the reference are judged by what they
+    /// find.
     /// </summary>
     private List<QaGold> JudgeSearches()
     {
@@ -96,8 +97,8 @@ internal sealed class QaObserver(EvalSample sample, EvalDataset data)
     }
 
     /// <summary>
-    /// Targets are paired with the answer's masks by phrase, what is left in the order of the text. Never by overlap: a mask on the
-    /// wrong object must not find its way to the right one.
+    /// Targets are paired with the answer's masks by phrase, what is left in the order of the text. Never by overlap: a
+    /// mask on the wrong object must not find its way to the right one.
     /// </summary>
     private List<QaMask> JudgeMasks()
     {

@@ -36,7 +36,9 @@ public sealed record QaRecord
     /// <summary>The searches that were made, in order.</summary>
     public required IReadOnlyList<QaSearch> Searches { get; init; }
 
-    /// <summary>The reference's searches that have a gold entity, and whether the answer's counterpart found it first.</summary>
+    /// <summary>
+    /// The reference's searches that have a gold entity, and whether the answer's counterpart found it first.
+    /// </summary>
     public required IReadOnlyList<QaGold> Gold { get; init; }
 
     /// <summary>One for each target that owns a phrase; no mask counts as an empty one.</summary>
@@ -58,9 +60,12 @@ public sealed record QaRecord
 /// <param name="Documents">Documents found, best first.</param>
 /// <param name="TopEntity">Entity of the first document.</param>
 /// <param name="Partial">True when a leg was lost.</param>
-public sealed record QaSearch(string Modality, string Query, IReadOnlyList<string> Documents, string? TopEntity, bool Partial);
+public sealed record QaSearch(string Modality, string Query, IReadOnlyList<string> Documents, string? TopEntity,
+    bool Partial);
 
-/// <summary>A search of the reference, and whether the answer's search in its place had the gold entity on top.</summary>
+/// <summary>
+/// A search of the reference, and whether the answer's search in its place had the gold entity on top.
+/// </summary>
 public sealed record QaGold(string Modality, string Entity, bool Found);
 
 /// <summary>Overlap of the answer's mask with a target's.</summary>

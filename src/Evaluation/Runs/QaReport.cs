@@ -41,7 +41,8 @@ public sealed class QaReport
 {
     private readonly List<(string Mode, IReadOnlyList<QaRecord> Records)> _modes;
 
-    private QaReport(List<(string, IReadOnlyList<QaRecord>)> modes, IReadOnlyList<QaGroup> groups, IReadOnlyList<QaRatio> ratios) =>
+    private QaReport(List<(string, IReadOnlyList<QaRecord>)> modes, IReadOnlyList<QaGroup> groups,
+        IReadOnlyList<QaRatio> ratios) =>
         (_modes, Groups, Ratios) = (modes, groups, ratios);
 
     /// <summary>Modes, each with all of its groups; overall, ego, non-ego and needs search come first.</summary>
@@ -82,7 +83,8 @@ public sealed class QaReport
             Mode = mode,
             Group = group,
             Scores = CragScores.Of([.. records.Select(one => (one.Verdict, one.Scene))]),
-            SearchesPerQuestion = records.Select(one => (double)one.Searches.Count).DefaultIfEmpty(double.NaN).Average(),
+            SearchesPerQuestion = records.Select(one => (double)one.Searches.Count).DefaultIfEmpty(double.NaN)
+            .Average(),
             RegionTop1 = Intervals.Wilson(region.Count(gold => gold.Found), region.Length),
             TextTop1 = Intervals.Wilson(text.Count(gold => gold.Found), text.Length),
             MaskIou = Intervals.Bootstrap(masks, one => one.Scene,

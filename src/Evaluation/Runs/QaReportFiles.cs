@@ -24,13 +24,19 @@ public static class QaReportFiles
         {
             CragScores scores = group.Scores;
             text.Append(CultureInfo.InvariantCulture, $"{group.Mode},{group.Group},{scores.Count}");
-            foreach (Estimate one in (Estimate[])[scores.Truthfulness, scores.Accuracy, scores.Missing, scores.Hallucination,
-                group.RegionTop1, group.TextTop1, group.MaskIou])
+            Estimate[] estimates =
+            [
+                scores.Truthfulness, scores.Accuracy, scores.Missing, scores.Hallucination, group.RegionTop1,
+                group.TextTop1, group.MaskIou,
+            ];
+            foreach (Estimate one in estimates)
             {
-                text.Append(',').Append(Number(one.Value)).Append(',').Append(Number(one.Low)).Append(',').Append(Number(one.High));
+                text.Append(',').Append(Number(one.Value)).Append(',').Append(Number(one.Low)).Append(',')
+                    .Append(Number(one.High));
             }
 
-            text.Append(CultureInfo.InvariantCulture, $",{Number(group.SearchesPerQuestion)},{group.MaskCount},{group.Failed}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $",{Number(group.SearchesPerQuestion)},{group.MaskCount},{group.Failed}\n");
         }
 
         return text.ToString();
@@ -41,8 +47,10 @@ public static class QaReportFiles
     {
         ChartGroup[] groups = [.. report.Groups.Where(group => group.Group == "overall").Select(group =>
         {
-            Estimate[] values = [group.Scores.Truthfulness, group.Scores.Accuracy, group.Scores.Missing, group.Scores.Hallucination];
-            return new ChartGroup(group.Mode, [.. values.Select(one => one.Value)], [.. values.Select(one => one.HalfWidth)]);
+            Estimate[] values = [group.Scores.Truthfulness, group.Scores.Accuracy, group.Scores.Missing,
+                group.Scores.Hallucination];
+            return new ChartGroup(group.Mode, [.. values.Select(one => one.Value)],
+                [.. values.Select(one => one.HalfWidth)]);
         })];
         return Chart.Bars(title, s_measures, groups);
     }

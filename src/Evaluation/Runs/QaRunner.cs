@@ -23,8 +23,8 @@ public sealed record QaOptions
 }
 
 /// <summary>
-/// Asks the questions of a data set through the same port as the front doors, several at once, greedily. A session that fails counts
-/// as a wrong answer; it does not end the run.
+/// Asks the questions of a data set through the same port as the front doors, several at once, greedily. A session that
+/// fails counts as a wrong answer; it does not end the run.
 /// </summary>
 /// <param name="service">Answers.</param>
 /// <param name="data">The questions.</param>
@@ -64,7 +64,11 @@ public sealed class QaRunner(IAnswerService service, EvalDataset data, QaOptions
         {
             try
             {
-                var limits = new ParallelOptions { MaxDegreeOfParallelism = options.Concurrency, CancellationToken = cancellation };
+                var limits = new ParallelOptions
+                {
+                    MaxDegreeOfParallelism = options.Concurrency,
+                    CancellationToken = cancellation,
+                };
                 await Parallel.ForAsync(0, samples.Count, limits, async (i, token) =>
                 {
                     records[i] = await AskAsync(samples[i], mode, token).ConfigureAwait(false);

@@ -14,8 +14,8 @@ namespace PixSearch.Evaluation;
 public sealed record RetrievalScore(string Query, string View, int Count, Estimate Top1, Estimate Top5);
 
 /// <summary>
-/// How good encoder and index are when the mask is perfect: every entity of every scene that has a picture in the index is searched
-/// by its true mask, by its box, and by the whole scene. No language model takes part.
+/// How good encoder and index are when the mask is perfect: every entity of every scene that has a picture in the index
+/// is searched by its true mask, by its box, and by the whole scene. No language model takes part.
 /// </summary>
 public static class RetrievalEvaluation
 {
@@ -24,14 +24,16 @@ public static class RetrievalEvaluation
     private static readonly string[] s_queries = ["true mask", "box", "whole scene"];
 
     /// <summary>Runs the searches.</summary>
-    /// <param name="data">Scenes and entities; each entity of a scene counts once, whatever the number of questions.</param>
+    /// <param name="data">Scenes and entities; each entity of a scene counts once, whatever the number of
+    /// questions.</param>
     /// <param name="index">Built from the data set's knowledge base by <paramref name="encoder"/>.</param>
     /// <param name="encoder">Encodes queries.</param>
     /// <param name="targetsOnly">Only entities that some question asks for.</param>
     /// <param name="scenesMax">Most scenes.</param>
     /// <param name="progress">Told how many scenes are done.</param>
     /// <param name="cancellation">Ends the run.</param>
-    public static IReadOnlyList<RetrievalScore> Run(EvalDataset data, SearchIndex index, IRegionEncoder encoder, bool targetsOnly,
+    public static IReadOnlyList<RetrievalScore> Run(EvalDataset data, SearchIndex index, IRegionEncoder encoder,
+        bool targetsOnly,
         int scenesMax, Action<int> progress, CancellationToken cancellation)
     {
         var hits = new List<(string Query, string View, int Rank)>();
@@ -43,10 +45,12 @@ public static class RetrievalEvaluation
             progress(++done);
         }
 
-        return [.. s_queries.SelectMany(query => ((string[])["all", "ego", "non-ego"]).Select(view => Sum(query, view, hits)))];
+        return [.. s_queries.SelectMany(query => ((string[])["all", "ego", "non-ego"])
+            .Select(view => Sum(query, view, hits)))];
     }
 
-    private static void RunScene(EvalDataset data, SearchIndex index, IRegionEncoder encoder, IGrouping<string, EvalSample> scene,
+    private static void RunScene(EvalDataset data, SearchIndex index, IRegionEncoder encoder, IGrouping<string,
+        EvalSample> scene,
         bool targetsOnly, List<(string Query, string View, int Rank)> hits)
     {
         EvalSample first = scene.First();
@@ -84,8 +88,10 @@ public static class RetrievalEvaluation
 
     private static RetrievalScore Sum(string query, string view, List<(string Query, string View, int Rank)> hits)
     {
-        int[] ranks = [.. hits.Where(hit => hit.Query == query && (view == "all" || hit.View == view)).Select(hit => hit.Rank)];
-        return new RetrievalScore(query, view, ranks.Length, Intervals.Wilson(ranks.Count(rank => rank == 0), ranks.Length),
+        int[] ranks = [.. hits.Where(hit => hit.Query == query && (view == "all" || hit.View == view))
+            .Select(hit => hit.Rank)];
+        return new RetrievalScore(query, view, ranks.Length,
+            Intervals.Wilson(ranks.Count(rank => rank == 0), ranks.Length),
             Intervals.Wilson(ranks.Count(rank => rank < TopK), ranks.Length));
     }
 }

@@ -7,14 +7,15 @@ using PixSearch.Imaging;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// Searches an index of Azure AI Search: text by BM25, pictures by vector. One adapter serves one index; the name in a query is
-/// not looked at. Retries and authentication are the client's.
+/// Searches an index of Azure AI Search: text by BM25, pictures by vector. One adapter serves one index; the name in a
+/// query is not looked at. Retries and authentication are the client's.
 /// </summary>
 /// <param name="client">Client of the index.</param>
 /// <param name="encoder">Encodes query pictures; null when only text is searched.</param>
 /// <param name="options">Fields and limits; null for the defaults.</param>
 /// <param name="time">Clock of the deadline; null for the system's.</param>
-public sealed class AzureSearchRetriever(SearchClient client, IRegionEncoder? encoder, AzureSearchOptions? options = null,
+public sealed class AzureSearchRetriever(SearchClient client, IRegionEncoder? encoder,
+    AzureSearchOptions? options = null,
     TimeProvider? time = null) : IRetriever
 {
     private readonly AzureSearchOptions _options = options ?? new AzureSearchOptions();
@@ -45,7 +46,8 @@ public sealed class AzureSearchRetriever(SearchClient client, IRegionEncoder? en
         try
         {
             SearchOptions request = await CreateRequestAsync(query, both.Token).ConfigureAwait(false);
-            return await SendAsync(query, string.IsNullOrEmpty(text) ? null : text, request, both.Token).ConfigureAwait(false);
+            return await SendAsync(query, string.IsNullOrEmpty(text) ? null : text, request, both.Token)
+                .ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (late.IsCancellationRequested && !cancellation.IsCancellationRequested)
         {
@@ -82,7 +84,8 @@ public sealed class AzureSearchRetriever(SearchClient client, IRegionEncoder? en
         {
             if (query.Picture is not { } pixels || encoder is null)
             {
-                throw new PixException(PixErrorKind.InvalidArgument, $"A {query.Modality} search needs a picture and an encoder.");
+                throw new PixException(PixErrorKind.InvalidArgument,
+                    $"A {query.Modality} search needs a picture and an encoder.");
             }
 
             var image = new RgbImage(pixels.Width, pixels.Height, pixels.Data.ToArray());
@@ -90,7 +93,14 @@ public sealed class AzureSearchRetriever(SearchClient client, IRegionEncoder? en
                 .ConfigureAwait(false);
             request.VectorSearch = new VectorSearchOptions
             {
-                Queries = { new VectorizedQuery(vector) { KNearestNeighborsCount = query.TopK, Fields = { _options.VectorField } } },
+                Queries =
+                {
+                    new VectorizedQuery(vector)
+                    {
+                        KNearestNeighborsCount = query.TopK,
+                        Fields = { _options.VectorField },
+                    },
+                },
             };
         }
 
@@ -103,7 +113,8 @@ public sealed class AzureSearchRetriever(SearchClient client, IRegionEncoder? en
         Response<SearchResults<SearchDocument>> response =
             await client.SearchAsync<SearchDocument>(text, request, cancellation).ConfigureAwait(false);
         var hits = new List<EvidenceHit>();
-        await foreach (SearchResult<SearchDocument> result in response.Value.GetResultsAsync().WithCancellation(cancellation)
+        await foreach (SearchResult<SearchDocument> result in response.Value.GetResultsAsync()
+            .WithCancellation(cancellation)
             .ConfigureAwait(false))
         {
             hits.Add(new EvidenceHit(Field(result, _options.IdField), Field(result, _options.TitleField),

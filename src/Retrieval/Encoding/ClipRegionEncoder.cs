@@ -11,8 +11,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// The index encoder: a CLIP-type vision transformer whose folder holds <c>config.json</c> and <c>model.safetensors</c>. Pictures are
-/// padded to a square with the mean colour and resized bicubically.
+/// The index encoder: a CLIP-type vision transformer whose folder holds <c>config.json</c> and
+/// <c>model.safetensors</c>. Pictures are padded to a square with the mean colour and resized bicubically.
 /// </summary>
 public sealed class ClipRegionEncoder : IRegionEncoder
 {
@@ -55,7 +55,8 @@ public sealed class ClipRegionEncoder : IRegionEncoder
     public int Dimension => Config.ProjectionDim;
 
     /// <summary>Loads an encoder's folder.</summary>
-    /// <exception cref="PixException">NotFound: no such folder. BrokenArtifact: damaged files, all bad tensors named.</exception>
+    /// <exception cref="PixException">NotFound: no such folder. BrokenArtifact: damaged files, all bad tensors
+    /// named.</exception>
     public static ClipRegionEncoder Load(IBackend backend, string folder)
     {
         string configPath = Path.Combine(folder, ConfigFile);
@@ -64,7 +65,8 @@ public sealed class ClipRegionEncoder : IRegionEncoder
         {
             if (!File.Exists(path))
             {
-                throw new PixException(PixErrorKind.NotFound, $"{folder} is no index encoder: {Path.GetFileName(path)} is missing.");
+                throw new PixException(PixErrorKind.NotFound,
+                    $"{folder} is no index encoder: {Path.GetFileName(path)} is missing.");
             }
         }
 
@@ -94,7 +96,8 @@ public sealed class ClipRegionEncoder : IRegionEncoder
     public static void Save(RetrieverConfig config, WeightStore weights, string folder, ElementType type)
     {
         Directory.CreateDirectory(folder);
-        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile), weights.All.Select(weight => TensorPayload.Of(weight, type)),
+        SafetensorsWriter.Write(Path.Combine(folder, WeightsFile),
+            weights.All.Select(weight => TensorPayload.Of(weight, type)),
             new Dictionary<string, string> { ["format"] = "pt" });
         File.WriteAllText(Path.Combine(folder, ConfigFile), config.ToJson());
     }
@@ -111,7 +114,8 @@ public sealed class ClipRegionEncoder : IRegionEncoder
             var pixels = new float[count * 3 * side * side];
             for (int i = 0; i < count; i++)
             {
-                PicturePreprocessor.ClipPadded(pictures[start + i], side).Numbers.CopyTo(pixels.AsSpan(i * 3 * side * side));
+                PicturePreprocessor.ClipPadded(pictures[start + i], side)
+                    .Numbers.CopyTo(pixels.AsSpan(i * 3 * side * side));
             }
 
             Forward(pixels, new Shape(count, 3, side, side), result.AsSpan(start * Dimension, count * Dimension));

@@ -3,8 +3,8 @@ using PixSearch.Imaging;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// Turns pictures (whole scenes, crops, pictures of documents) into unit vectors whose dot product is their likeness. Safe for
-/// calls from several threads; a call may wait for another.
+/// Turns pictures (whole scenes, crops, pictures of documents) into unit vectors whose dot product is their likeness.
+/// Safe for calls from several threads; a call may wait for another.
 /// </summary>
 public interface IRegionEncoder : IDisposable
 {
@@ -12,7 +12,8 @@ public interface IRegionEncoder : IDisposable
     string Name { get; }
 
     /// <summary>
-    /// Changes whenever the vectors of the same picture would: an index answers only queries of the encoder that built it.
+    /// Changes whenever the vectors of the same picture would: an index answers only queries of the encoder that built
+    /// it.
     /// </summary>
     string Fingerprint { get; }
 

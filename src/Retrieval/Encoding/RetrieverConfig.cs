@@ -29,7 +29,8 @@ public sealed record RetrieverConfig
     public required int ProjectionDim { get; init; }
 
     /// <summary>
-    /// How a picture becomes square: <c>pad</c> (centred on the mean colour, for crops: nothing may be cut off), the only rule.
+    /// How a picture becomes square: <c>pad</c> (centred on the mean colour, for crops: nothing may be cut off), the
+    /// only rule.
     /// </summary>
     public string ImageAspectRatio { get; init; } = "pad";
 
@@ -62,7 +63,8 @@ public sealed record RetrieverConfig
         }
         catch (JsonException error)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"{path} is no encoder configuration: {error.Message}", error);
+            throw new PixException(PixErrorKind.BrokenArtifact, $"{path} is no encoder configuration: {error.Message}",
+                error);
         }
 
         if (config.ModelType != Type)
@@ -73,7 +75,8 @@ public sealed record RetrieverConfig
 
         if (config.ImageAspectRatio != "pad" || config.ProjectionDim is < 1 or > 65536)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"{path} has image_aspect_ratio \"{config.ImageAspectRatio}\" and "
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"{path} has image_aspect_ratio \"{config.ImageAspectRatio}\" and "
                 + $"projection_dim {config.ProjectionDim}; they must be \"pad\" and 1 to 65536.");
         }
 

@@ -15,8 +15,8 @@ public readonly record struct IndexProgress(int Documents, int Pictures);
 public delegate RgbImage PictureDecoder(ReadOnlySpan<byte> file);
 
 /// <summary>
-/// Builds an index folder from a knowledge base. The folder appears at once and complete: it is built beside its place under
-/// another name and then renamed. The same knowledge base and encoder give the same bytes.
+/// Builds an index folder from a knowledge base. The folder appears at once and complete: it is built beside its place
+/// under another name and then renamed. The same knowledge base and encoder give the same bytes.
 /// </summary>
 /// <param name="encoder">Encodes the pictures; null for an index of text alone.</param>
 /// <param name="decode">Decodes the picture files.</param>
@@ -27,10 +27,12 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
 
     /// <summary>Builds the index.</summary>
     /// <param name="knowledge">What to index.</param>
-    /// <param name="directory">Where the index goes: a path that does not exist, is empty, or is an index, which is replaced.</param>
+    /// <param name="directory">Where the index goes: a path that does not exist, is empty, or is an index, which is
+    /// replaced.</param>
     /// <param name="progress">Told after each batch; may be null.</param>
     /// <param name="cancellation">Leaves nothing behind.</param>
-    /// <exception cref="PixException">The knowledge base is bad (file and line), or the folder holds something else.</exception>
+    /// <exception cref="PixException">The knowledge base is bad (file and line), or the folder holds something
+    /// else.</exception>
     public IndexManifest Build(KnowledgeBase knowledge, string directory, IProgress<IndexProgress>? progress = null,
         CancellationToken cancellation = default)
     {
@@ -73,14 +75,16 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
         return Convert.ToHexStringLower(SHA256.HashData(stream));
     }
 
-    private (int Documents, int Vectors) BuildDatabase(KnowledgeBase knowledge, string path, IProgress<IndexProgress>? progress,
+    private (int Documents, int Vectors) BuildDatabase(KnowledgeBase knowledge, string path,
+        IProgress<IndexProgress>? progress,
         CancellationToken cancellation)
     {
         using SqliteConnection connection = IndexSchema.OpenForBuild(path);
 
-        // WAL while it is written (one sync at the checkpoint instead of one a commit); folded back into one plain file at the
-        // end, so that a finished index opens from a read-only volume and leaves no side files.
-        IndexSchema.Execute(connection, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA application_id=0x50585331;");
+        // WAL while it is written (one sync at the checkpoint instead of one a commit); folded back into one plain file
+        // at the end, so that a finished index opens from a read-only volume and leaves no side files.
+        IndexSchema.Execute(connection,
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA application_id=0x50585331;");
         IndexSchema.Execute(connection, IndexSchema.Create);
         (int Documents, int Vectors) counts;
         using (SqliteTransaction transaction = connection.BeginTransaction())
@@ -89,7 +93,8 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
             transaction.Commit();
         }
 
-        IndexSchema.Execute(connection, "INSERT INTO documents_fts(documents_fts) VALUES('optimize'); PRAGMA optimize;");
+        IndexSchema.Execute(connection,
+            "INSERT INTO documents_fts(documents_fts) VALUES('optimize'); PRAGMA optimize;");
         IndexSchema.Execute(connection, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE;");
         return counts;
     }
@@ -159,7 +164,8 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
         catch (PixException error)
         {
             throw new PixException(error.Kind,
-                $"{knowledge.DocumentsPath}:{document.Line} names a bad picture: {document.Picture}: {error.Message}", error);
+                $"{knowledge.DocumentsPath}:{document.Line} names a bad picture: {document.Picture}: {error.Message}",
+                error);
         }
     }
 
@@ -190,7 +196,9 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
         }
     }
 
-    /// <summary>Readers of the old index keep its open files; between the two renames the path is missing for an instant.</summary>
+    /// <summary>
+    /// Readers of the old index keep its open files; between the two renames the path is missing for an instant.
+    /// </summary>
     private static void Publish(string temporary, string target)
     {
         string? old = null;
@@ -216,7 +224,8 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
 
         public RowWriter(SqliteConnection connection, SqliteTransaction transaction)
         {
-            _document = Prepare("INSERT INTO documents(row, id, title, text, entity) VALUES($row, $id, $title, $text, $entity)");
+            _document = Prepare(
+                "INSERT INTO documents(row, id, title, text, entity) VALUES($row, $id, $title, $text, $entity)");
             _postings = Prepare("INSERT INTO documents_fts(rowid, title, text) VALUES($row, $title, $text)");
             _vector = Prepare("INSERT INTO vectors(row, vector) VALUES($row, $vector)");
 
@@ -236,7 +245,8 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
             Run(_postings, ("$row", row), ("$title", document.Title), ("$text", document.Text));
         }
 
-        public void WriteVector(int row, ReadOnlySpan<float> vector, KnowledgeDocument document, KnowledgeBase knowledge)
+        public void WriteVector(int row, ReadOnlySpan<float> vector, KnowledgeDocument document,
+            KnowledgeBase knowledge)
         {
             float norm = System.Numerics.Tensors.TensorPrimitives.Norm(vector);
             if (!(Math.Abs(norm - 1) < 1e-3f))

@@ -5,8 +5,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// <c>index.json</c> of an index folder: what is in it and which encoder made its vectors. It holds no time and no path, so that
-/// the same knowledge base gives the same bytes.
+/// <c>index.json</c> of an index folder: what is in it and which encoder made its vectors. It holds no time and no
+/// path, so that the same knowledge base gives the same bytes.
 /// </summary>
 public sealed record IndexManifest
 {
@@ -57,29 +57,34 @@ public sealed record IndexManifest
         File.WriteAllText(Path.Combine(directory, FileName), JsonSerializer.Serialize(this, s_json) + "\n");
 
     /// <summary>Reads <c>index.json</c>.</summary>
-    /// <exception cref="PixException">NotFound: no index there. BrokenArtifact: damaged, or of another format.</exception>
+    /// <exception cref="PixException">NotFound: no index there. BrokenArtifact: damaged, or of another
+    /// format.</exception>
     public static IndexManifest Read(string directory)
     {
         string path = Path.Combine(directory, FileName);
         if (!File.Exists(path))
         {
             throw new PixException(PixErrorKind.NotFound,
-                $"{directory} is not an index: {FileName} is missing; build one with 'px index build KB --out {directory}'.");
+                $"{directory} is not an index: {FileName} is missing; build one with 'px index build KB --out "
+                + $"{directory}'.");
         }
 
         if (new FileInfo(path).Length > 64 * 1024)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"{path} is larger than 65536 bytes: not an index manifest.");
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"{path} is larger than 65536 bytes: not an index manifest.");
         }
 
         IndexManifest manifest;
         try
         {
-            manifest = JsonSerializer.Deserialize<IndexManifest>(File.ReadAllBytes(path), s_json) ?? throw new JsonException();
+            manifest = JsonSerializer.Deserialize<IndexManifest>(File.ReadAllBytes(path), s_json)
+                ?? throw new JsonException();
         }
         catch (JsonException error)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"{path} is damaged: not a valid index manifest.", error);
+            throw new PixException(PixErrorKind.BrokenArtifact, $"{path} is damaged: not a valid index manifest.",
+                error);
         }
 
         if (manifest.Format != CurrentFormat)

@@ -6,19 +6,21 @@ namespace PixSearch.Retrieval;
 internal static class IndexSchema
 {
     /// <summary>
-    /// <c>documents_fts</c> keeps only postings (external content), so texts are stored once. Stemming, because questions say
-    /// "currencies" where a card says "currency". A vector is little-endian F32, in the row of its document.
+    /// <c>documents_fts</c> keeps only postings (external content), so texts are stored once. Stemming, because
+    /// questions say "currencies" where a card says "currency". A vector is little-endian F32, in the row of its
+    /// document.
     /// </summary>
     public const string Create = """
-        CREATE TABLE documents(row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL, text TEXT NOT NULL, entity TEXT);
+        CREATE TABLE documents(row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, title TEXT NOT NULL,
+            text TEXT NOT NULL, entity TEXT);
         CREATE VIRTUAL TABLE documents_fts USING fts5(title, text, content='documents', content_rowid='row',
             tokenize='porter unicode61 remove_diacritics 2');
         CREATE TABLE vectors(row INTEGER PRIMARY KEY REFERENCES documents(row), vector BLOB NOT NULL);
         """;
 
     /// <summary>
-    /// BM25 with the title four times the text: cards of neighbours name an entity too, only its own has it in the title. FTS5's
-    /// bm25() is smaller for better, hence the sign. Equal scores keep the order of the knowledge base.
+    /// BM25 with the title four times the text: cards of neighbours name an entity too, only its own has it in the
+    /// title. FTS5's bm25() is smaller for better, hence the sign. Equal scores keep the order of the knowledge base.
     /// </summary>
     public const string SearchText = """
         SELECT d.row, d.id, d.title, d.text, -bm25(documents_fts, 4.0, 1.0) AS score

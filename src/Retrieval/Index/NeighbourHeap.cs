@@ -32,7 +32,8 @@ internal sealed class NeighbourHeap(int capacity)
     /// <summary>What was kept, best first.</summary>
     public IReadOnlyList<Neighbour> Sorted() => [.. _items.OrderByDescending(one => one.Score).ThenBy(one => one.Row)];
 
-    private static bool IsBetter(Neighbour a, Neighbour b) => a.Score > b.Score || (a.Score == b.Score && a.Row < b.Row);
+    private static bool IsBetter(Neighbour a, Neighbour b) => a.Score > b.Score
+        || (a.Score == b.Score && a.Row < b.Row);
 
     private void SiftUp(int index)
     {

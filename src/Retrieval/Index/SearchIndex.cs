@@ -7,8 +7,8 @@ using SQLitePCL;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// An index folder opened for searching: text by BM25 in SQLite, vectors by exact search in memory. Safe for any number of threads;
-/// a search never waits for another.
+/// An index folder opened for searching: text by BM25 in SQLite, vectors by exact search in memory. Safe for any number
+/// of threads; a search never waits for another.
 /// </summary>
 public sealed class SearchIndex : IDisposable
 {
@@ -42,7 +42,8 @@ public sealed class SearchIndex : IDisposable
     /// <param name="directory">The folder.</param>
     /// <param name="encoder">The encoder that will make queries; null when only text is searched.</param>
     /// <param name="verify">Hash the database even when it is large.</param>
-    /// <exception cref="PixException">NotFound: no index there. BrokenArtifact: damaged, or built by another encoder.</exception>
+    /// <exception cref="PixException">NotFound: no index there. BrokenArtifact: damaged, or built by another
+    /// encoder.</exception>
     public static SearchIndex Open(string directory, IRegionEncoder? encoder, bool verify = false)
     {
         IndexManifest manifest = IndexManifest.Read(directory);
@@ -50,7 +51,8 @@ public sealed class SearchIndex : IDisposable
             (manifest.EncoderFingerprint != encoder.Fingerprint || manifest.Dimension != encoder.Dimension))
         {
             throw new PixException(PixErrorKind.BrokenArtifact, $"The index {directory} was built by encoder "
-                + $"{manifest.EncoderName} ({manifest.EncoderFingerprint}), not by {encoder.Name} ({encoder.Fingerprint}): "
+                + $"{manifest.EncoderName} ({manifest.EncoderFingerprint}), not by "
+                + $"{encoder.Name} ({encoder.Fingerprint}): "
                 + "build it again with this encoder, or give the other model.");
         }
 
@@ -67,8 +69,8 @@ public sealed class SearchIndex : IDisposable
     }
 
     /// <summary>
-    /// Documents that hold all words of the text, best first; when there are none, documents that hold some. Stop words do not
-    /// count. A text without words finds nothing.
+    /// Documents that hold all words of the text, best first; when there are none, documents that hold some. Stop words
+    /// do not count. A text without words finds nothing.
     /// </summary>
     /// <param name="text">Any text of any length.</param>
     /// <param name="count">Most hits, at least 1.</param>
@@ -118,7 +120,9 @@ public sealed class SearchIndex : IDisposable
                     throw Damaged(_database, $"vector {neighbour.Row} belongs to no document", null);
                 }
 
-                hits.Add(new EvidenceHit(reader.GetString(1), reader.GetString(2), reader.GetString(3), neighbour.Score, leg));
+                hits.Add(
+                    new EvidenceHit(reader.GetString(1), reader.GetString(2), reader.GetString(3), neighbour.Score,
+                    leg));
             }
 
             return (IReadOnlyList<EvidenceHit>)hits;
@@ -156,7 +160,8 @@ public sealed class SearchIndex : IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancellation.ThrowIfCancellationRequested();
-        SqliteConnection connection = _idle.TryTake(out SqliteConnection? idle) ? idle : IndexSchema.OpenForSearch(_database);
+        SqliteConnection connection = _idle.TryTake(out SqliteConnection? idle) ? idle
+            : IndexSchema.OpenForSearch(_database);
         bool healthy = false;
         try
         {
@@ -212,7 +217,8 @@ public sealed class SearchIndex : IDisposable
         int dimension = Manifest.Dimension;
         if ((long)Manifest.Vectors * dimension > Array.MaxLength)
         {
-            throw new PixException(PixErrorKind.InvalidArgument, $"{Directory} holds {Manifest.Vectors} vectors of {dimension}; one "
+            throw new PixException(PixErrorKind.InvalidArgument,
+                $"{Directory} holds {Manifest.Vectors} vectors of {dimension}; one "
                 + $"index holds at most {Array.MaxLength / dimension}: split the knowledge base.");
         }
 
@@ -251,7 +257,8 @@ public sealed class SearchIndex : IDisposable
 
         if (file.Length != manifest.DatabaseBytes)
         {
-            throw Damaged(database, $"it has {file.Length} bytes, {IndexManifest.FileName} says {manifest.DatabaseBytes}", null);
+            throw Damaged(database,
+                $"it has {file.Length} bytes, {IndexManifest.FileName} says {manifest.DatabaseBytes}", null);
         }
 
         if ((verify || file.Length <= HashBytesMax) && IndexBuilder.HashFile(database) != manifest.DatabaseSha256)

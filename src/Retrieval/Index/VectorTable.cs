@@ -40,12 +40,14 @@ public sealed class VectorTable
     public ReadOnlySpan<float> Row(int row) => _vectors.AsSpan(row * Dimension, Dimension);
 
     /// <summary>
-    /// The rows nearest to a unit vector, best first; equal scores in the order of rows, so that answers do not depend on threads.
+    /// The rows nearest to a unit vector, best first; equal scores in the order of rows, so that answers do not depend
+    /// on threads.
     /// </summary>
     /// <param name="query">Shape: [dimension].</param>
     /// <param name="count">Most neighbours.</param>
     /// <param name="cancellation">Checked every few thousand rows.</param>
-    public IReadOnlyList<Neighbour> Search(ReadOnlySpan<float> query, int count, CancellationToken cancellation = default)
+    public IReadOnlyList<Neighbour> Search(ReadOnlySpan<float> query, int count,
+        CancellationToken cancellation = default)
     {
         Check(query, count);
         if ((long)Count * Dimension <= SerialWorkMax)
@@ -61,7 +63,8 @@ public sealed class VectorTable
         Parallel.For(0, parts, part =>
         {
             heaps[part] = new NeighbourHeap(count);
-            Scan(shared, (int)((long)Count * part / parts), (int)((long)Count * (part + 1) / parts), heaps[part], cancellation);
+            Scan(shared, (int)((long)Count * part / parts), (int)((long)Count * (part + 1) / parts), heaps[part],
+                cancellation);
         });
         var merged = new NeighbourHeap(count);
         foreach (NeighbourHeap heap in heaps)
@@ -109,7 +112,8 @@ public sealed class VectorTable
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         if (query.Length != Dimension)
         {
-            throw new ArgumentException($"A query of {query.Length} values cannot search vectors of {Dimension}.", nameof(query));
+            throw new ArgumentException($"A query of {query.Length} values cannot search vectors of {Dimension}.",
+                nameof(query));
         }
     }
 }

@@ -8,7 +8,8 @@ namespace PixSearch.Retrieval;
 public static class JsonLines
 {
     /// <summary>
-    /// Parses line after line. Empty lines are skipped but counted. The document given out is disposed when the next one is asked for.
+    /// Parses line after line. Empty lines are skipped but counted. The document given out is disposed when the next
+    /// one is asked for.
     /// </summary>
     /// <param name="path">A UTF-8 file, with or without byte order mark.</param>
     /// <param name="lineBytesMax">Longest line.</param>
@@ -109,7 +110,8 @@ public static class JsonLines
         }
     }
 
-    private static (byte[] Buffer, int Start, int End) Fill(FileStream stream, byte[] buffer, int start, int end, string path,
+    private static (byte[] Buffer, int Start, int End) Fill(FileStream stream, byte[] buffer, int start, int end,
+        string path,
         int line, int lineBytesMax, out bool ended)
     {
         int held = end - start;

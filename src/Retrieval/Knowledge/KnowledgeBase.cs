@@ -4,8 +4,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// A folder of documents: <c>documents.jsonl</c>, one <c>{"id","title","text","picture","entity"}</c> a line, and the pictures that it
-/// names. Errors name file and line.
+/// A folder of documents: <c>documents.jsonl</c>, one <c>{"id","title","text","picture","entity"}</c> a line, and the
+/// pictures that it names. Errors name file and line.
 /// </summary>
 /// <param name="directory">The folder.</param>
 /// <param name="limits">What it may hold; null for the defaults.</param>
@@ -30,12 +30,14 @@ public sealed class KnowledgeBase(string directory, KnowledgeLimits? limits = nu
             KnowledgeDocument document = Parse(value, line);
             if (!lineOfId.TryAdd(document.Id, line))
             {
-                throw JsonLines.Bad(DocumentsPath, line, $"repeats the id \"{document.Id}\" of line {lineOfId[document.Id]}");
+                throw JsonLines.Bad(DocumentsPath, line,
+                    $"repeats the id \"{document.Id}\" of line {lineOfId[document.Id]}");
             }
 
             if (lineOfId.Count > _limits.DocumentsMax)
             {
-                throw JsonLines.Bad(DocumentsPath, line, $"is document {lineOfId.Count}; the limit is {_limits.DocumentsMax}");
+                throw JsonLines.Bad(DocumentsPath, line,
+                    $"is document {lineOfId.Count}; the limit is {_limits.DocumentsMax}");
             }
 
             yield return document;
@@ -43,7 +45,8 @@ public sealed class KnowledgeBase(string directory, KnowledgeLimits? limits = nu
     }
 
     /// <summary>The bytes of a document's picture.</summary>
-    /// <exception cref="PixException">The path leaves the folder, or the file is missing, empty or too large.</exception>
+    /// <exception cref="PixException">The path leaves the folder, or the file is missing, empty or too
+    /// large.</exception>
     public byte[] ReadPicture(KnowledgeDocument document)
     {
         if (document.Picture is null)
@@ -55,19 +58,22 @@ public sealed class KnowledgeBase(string directory, KnowledgeLimits? limits = nu
         string path = Path.GetFullPath(Path.Combine(_root, document.Picture));
         if (!path.StartsWith(_root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
-            throw JsonLines.Bad(DocumentsPath, document.Line, $"names a picture outside the folder: {document.Picture}");
+            throw JsonLines.Bad(DocumentsPath, document.Line,
+                $"names a picture outside the folder: {document.Picture}");
         }
 
         var file = new FileInfo(path);
         if (!file.Exists)
         {
-            throw JsonLines.Bad(DocumentsPath, document.Line, $"names a picture that does not exist: {document.Picture}");
+            throw JsonLines.Bad(DocumentsPath, document.Line,
+                $"names a picture that does not exist: {document.Picture}");
         }
 
         if (file.ResolveLinkTarget(returnFinalTarget: true) is { } target &&
             !target.FullName.StartsWith(_root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
-            throw JsonLines.Bad(DocumentsPath, document.Line, $"names a link to a file outside the folder: {document.Picture}");
+            throw JsonLines.Bad(DocumentsPath, document.Line,
+                $"names a link to a file outside the folder: {document.Picture}");
         }
 
         return file.Length <= _limits.PictureBytesMax

@@ -3,20 +3,24 @@ using PixSearch.Abstractions;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// Sends a query to a second replica when the first is slow or fails, and takes the first complete answer ("The Tail at Scale",
-/// Dean and Barroso, 2013). For retrievers behind a network; inside one process a second search would only compete with the first.
+/// Sends a query to a second replica when the first is slow or fails, and takes the first complete answer ("The Tail at
+/// Scale", Dean and Barroso, 2013). For retrievers behind a network; inside one process a second search would only
+/// compete with the first.
 /// </summary>
 /// <param name="replicas">Equal retrievers, in the order of preference; at least one.</param>
-/// <param name="hedgeDelay">Wait before the next replica is asked; a good value is the 95th percentile of the latency.</param>
+/// <param name="hedgeDelay">Wait before the next replica is asked; a good value is the 95th percentile of the
+/// latency.</param>
 /// <param name="time">Clock; null for the system's.</param>
-public sealed class HedgedRetriever(IReadOnlyList<IRetriever> replicas, TimeSpan hedgeDelay, TimeProvider? time = null) : IRetriever
+public sealed class HedgedRetriever(IReadOnlyList<IRetriever> replicas, TimeSpan hedgeDelay, TimeProvider? time = null)
+    : IRetriever
 {
     private readonly TimeProvider _time = time ?? TimeProvider.System;
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Every replica is asked at most once. When none is complete, the partial answer with the most hits is given; when all failed,
-    /// the first one's error is thrown. Errors of the query itself (bad argument, unknown index) are thrown at once.
+    /// Every replica is asked at most once. When none is complete, the partial answer with the most hits is given; when
+    /// all failed, the first one's error is thrown. Errors of the query itself (bad argument, unknown index) are thrown
+    /// at once.
     /// </remarks>
     public async ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation)
     {
@@ -34,11 +38,13 @@ public sealed class HedgedRetriever(IReadOnlyList<IRetriever> replicas, TimeSpan
                     running.Add(replicas[asked++].SearchAsync(query, losers.Token).AsTask());
                 }
 
-                Task<RetrievalResult>? done = await FirstAsync(running, asked < replicas.Count, cancellation).ConfigureAwait(false);
+                Task<RetrievalResult>? done = await FirstAsync(running, asked < replicas.Count, cancellation)
+                    .ConfigureAwait(false);
                 if (done is not null)
                 {
                     running.Remove(done);
-                    (RetrievalResult? complete, partial, Exception? error) = await JudgeAsync(done, partial, cancellation)
+                    (RetrievalResult? complete, partial, Exception? error) =
+                        await JudgeAsync(done, partial, cancellation)
                         .ConfigureAwait(false);
                     firstError ??= error;
                     if (complete is not null)

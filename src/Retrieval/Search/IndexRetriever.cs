@@ -7,8 +7,9 @@ using PixSearch.Imaging;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// Searches indexes of this process. Text goes to BM25, the whole picture and crops to the vectors. A query may name several
-/// indexes ("flags,market"): each is a leg of its own, and their lists are fused (<see cref="RankFusion"/>). Complete results are cached.
+/// Searches indexes of this process. Text goes to BM25, the whole picture and crops to the vectors. A query may name
+/// several indexes ("flags,market"): each is a leg of its own, and their lists are fused (<see cref="RankFusion"/>).
+/// Complete results are cached.
 /// </summary>
 public sealed class IndexRetriever : IRetriever, IDisposable
 {
@@ -21,17 +22,20 @@ public sealed class IndexRetriever : IRetriever, IDisposable
     private readonly SemaphoreSlim _encodes;
 
     /// <summary>A retriever over open indexes, which it closes in the end. The encoder stays the caller's.</summary>
-    /// <param name="indexes">Indexes by name, at least one; built by <paramref name="encoder"/> where they hold vectors.</param>
+    /// <param name="indexes">Indexes by name, at least one; built by <paramref name="encoder"/> where they hold
+    /// vectors.</param>
     /// <param name="defaultIndex">The name that an empty name stands for.</param>
     /// <param name="encoder">Encodes query pictures; null when only text is searched.</param>
     /// <param name="options">Settings; null for the defaults.</param>
     /// <param name="time">Clock of the deadlines; null for the system's.</param>
-    public IndexRetriever(IReadOnlyDictionary<string, SearchIndex> indexes, string defaultIndex, IRegionEncoder? encoder,
+    public IndexRetriever(IReadOnlyDictionary<string, SearchIndex> indexes, string defaultIndex,
+        IRegionEncoder? encoder,
         RetrieverOptions? options = null, TimeProvider? time = null)
     {
         if (!indexes.ContainsKey(defaultIndex))
         {
-            throw new ArgumentException($"The default index {defaultIndex} is not among the indexes.", nameof(defaultIndex));
+            throw new ArgumentException($"The default index {defaultIndex} is not among the indexes.",
+                nameof(defaultIndex));
         }
 
         _options = options ?? new RetrieverOptions();
@@ -48,7 +52,8 @@ public sealed class IndexRetriever : IRetriever, IDisposable
     {
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory)));
         SearchIndex index = SearchIndex.Open(directory, encoder);
-        return new IndexRetriever(new Dictionary<string, SearchIndex>(StringComparer.Ordinal) { [name] = index }, name, encoder,
+        return new IndexRetriever(new Dictionary<string, SearchIndex>(StringComparer.Ordinal) { [name] = index }, name,
+            encoder,
             options, time);
     }
 
@@ -70,7 +75,8 @@ public sealed class IndexRetriever : IRetriever, IDisposable
 
         long started = _time.GetTimestamp();
         List<SearchLeg> legs = Legs(query, indexes);
-        LegOutcome[] outcomes = await Task.WhenAll(legs.Select(leg => leg.RunAsync(_time, cancellation))).ConfigureAwait(false);
+        LegOutcome[] outcomes = await Task.WhenAll(legs.Select(leg => leg.RunAsync(_time, cancellation)))
+            .ConfigureAwait(false);
         for (int i = 0; i < legs.Count; i++)
         {
             if (outcomes[i].Lost is { } reason)
@@ -86,7 +92,8 @@ public sealed class IndexRetriever : IRetriever, IDisposable
             : RankFusion.Fuse([.. outcomes.Select(outcome => outcome.Hits)], query.TopK);
         var result = new RetrievalResult([.. hits.Select(Cut)], partial);
         RetrievalMetrics.Duration.Record(_time.GetElapsedTime(started).TotalSeconds, modality);
-        RetrievalMetrics.Queries.Add(1, modality, new KeyValuePair<string, object?>("outcome", partial ? "partial" : "ok"));
+        RetrievalMetrics.Queries.Add(1, modality, new KeyValuePair<string,
+            object?>("outcome", partial ? "partial" : "ok"));
         if (!partial)
         {
             _cache.Put(key, result);
@@ -175,7 +182,8 @@ public sealed class IndexRetriever : IRetriever, IDisposable
         if (query.Picture is not { } picture || picture.Width < 1 || picture.Height < 1 ||
             picture.Data.Length != (long)picture.Width * picture.Height * 3)
         {
-            throw new PixException(PixErrorKind.InvalidArgument, $"A {query.Modality} search needs a picture; it has none.");
+            throw new PixException(PixErrorKind.InvalidArgument,
+                $"A {query.Modality} search needs a picture; it has none.");
         }
 
         if (_encoder is null)
@@ -193,7 +201,8 @@ public sealed class IndexRetriever : IRetriever, IDisposable
             string name = part.Trim() is { Length: > 0 } given ? given : _defaultIndex;
             if (!_indexes.TryGetValue(name, out SearchIndex? index))
             {
-                throw new PixException(PixErrorKind.NotFound, $"There is no index \"{(name.Length > 80 ? name[..80] : name)}\"; "
+                throw new PixException(PixErrorKind.NotFound,
+                    $"There is no index \"{(name.Length > 80 ? name[..80] : name)}\"; "
                     + $"there is {string.Join(", ", _indexes.Keys.Order(StringComparer.Ordinal).Take(10))}.");
             }
 

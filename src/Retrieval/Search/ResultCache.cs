@@ -3,7 +3,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// Least-recently-used results with two bounds, entries and bytes. Only complete results belong in it. Safe for several threads.
+/// Least-recently-used results with two bounds, entries and bytes. Only complete results belong in it. Safe for several
+/// threads.
 /// </summary>
 /// <param name="entriesMax">Most entries; 0 keeps none.</param>
 /// <param name="bytesMax">Most bytes by <see cref="Size"/>.</param>
@@ -56,7 +57,9 @@ public sealed class ResultCache(int entriesMax, long bytesMax)
         }
     }
 
-    /// <summary>Keeps a result; the least recent ones go until both bounds hold. One that breaks a bound alone is not kept.</summary>
+    /// <summary>
+    /// Keeps a result; the least recent ones go until both bounds hold. One that breaks a bound alone is not kept.
+    /// </summary>
     public void Put(string key, RetrievalResult result)
     {
         long size = Size(key, result);

@@ -30,8 +30,8 @@ public sealed record RetrieverOptions
     public long CacheBytesMax { get; init; } = 32 << 20;
 
     /// <summary>
-    /// Also search the text of a picture query and fuse both lists. Off: the text of a region query is the phrase of its entity
-    /// ("the flag on the left"), which says where, not what.
+    /// Also search the text of a picture query and fuse both lists. Off: the text of a region query is the phrase of
+    /// its entity ("the flag on the left"), which says where, not what.
     /// </summary>
     public bool FuseTextOfPictureQueries { get; init; }
 
@@ -55,7 +55,8 @@ public sealed record RetrieverOptions
         {
             if (!holds)
             {
-                throw new PixException(PixErrorKind.InvalidArgument, $"{nameof(RetrieverOptions)}.{name} is {value}; it must be {range}.");
+                throw new PixException(PixErrorKind.InvalidArgument,
+                    $"{nameof(RetrieverOptions)}.{name} is {value}; it must be {range}.");
             }
         }
     }

@@ -11,11 +11,12 @@ internal readonly record struct LegOutcome(IReadOnlyList<EvidenceHit> Hits, stri
 /// <param name="Name">For logs and metrics, for example <c>text:flags</c>.</param>
 /// <param name="Deadline">Longest wait.</param>
 /// <param name="Work">Searches; told by its token when nobody waits any longer.</param>
-internal sealed record SearchLeg(string Name, TimeSpan Deadline, Func<CancellationToken, Task<IReadOnlyList<EvidenceHit>>> Work)
+internal sealed record SearchLeg(string Name, TimeSpan Deadline, Func<CancellationToken,
+    Task<IReadOnlyList<EvidenceHit>>> Work)
 {
     /// <summary>
-    /// Runs on the thread pool. Never throws but for the caller's own cancellation; work that does not heed its token is left
-    /// behind, it is not waited for.
+    /// Runs on the thread pool. Never throws but for the caller's own cancellation; work that does not heed its token
+    /// is left behind, it is not waited for.
     /// </summary>
     public async Task<LegOutcome> RunAsync(TimeProvider time, CancellationToken cancellation)
     {
@@ -24,7 +25,8 @@ internal sealed record SearchLeg(string Name, TimeSpan Deadline, Func<Cancellati
         CancellationToken token = both.Token;
         try
         {
-            return new LegOutcome(await Task.Run(() => Work(token), token).WaitAsync(token).ConfigureAwait(false), null);
+            return new LegOutcome(await Task.Run(() => Work(token), token).WaitAsync(token).ConfigureAwait(false),
+                null);
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -36,7 +38,8 @@ internal sealed record SearchLeg(string Name, TimeSpan Deadline, Func<Cancellati
         }
         catch (Exception error)
         {
-            // Whatever went wrong inside one leg must not cost the session its other legs; the reason is reported by the caller.
+            // Whatever went wrong inside one leg must not cost the session its other legs; the reason is reported by
+            // the caller.
             return new LegOutcome([], error.Message);
         }
     }

@@ -6,8 +6,9 @@ using SQLitePCL;
 namespace PixSearch.Retrieval;
 
 /// <summary>
-/// Binds Microsoft.Data.Sqlite to the system's SQLite (Debian's <c>libsqlite3.so.0</c>, which gets security updates), instead of a
-/// copy of 2021 that the NuGet bundle carries. Every user of SQLite in a process calls <see cref="Use"/> first.
+/// Binds Microsoft.Data.Sqlite to the system's SQLite (Debian's <c>libsqlite3.so.0</c>, which gets security updates),
+/// instead of a copy of 2021 that the NuGet bundle carries. Every user of SQLite in a process calls <see cref="Use"/>
+/// first.
 /// </summary>
 public static class SqliteProvider
 {
