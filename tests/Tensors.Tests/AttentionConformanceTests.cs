@@ -63,8 +63,7 @@ public sealed class AttentionConformanceTests
             n.Tensor(b, tableRows, size))]);
 
     private static IEnumerable<Tensor> ForwardAndBackward(IGradientBackend b, TestNumbers n, AttentionMask mask,
-        int batch,
-        int queries, int keys, int heads, int kvHeads, int size)
+        int batch, int queries, int keys, int heads, int kvHeads, int size)
     {
         Tensor q = b.Affine(n.Tensor(b, batch, queries, heads, size), 3);
         Tensor k = b.Affine(n.Tensor(b, batch, keys, kvHeads, size), 3);

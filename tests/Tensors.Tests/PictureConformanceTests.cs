@@ -36,8 +36,7 @@ public sealed class PictureConformanceTests
     [InlineData(1, 4, 3, 3, 5, 3, 2)]
     [InlineData(1, 4, 3, 3, 5, 2, 3)]
     public void ConvTranspose2d_ForwardAndBackward_EqualReference(int batch, int input, int height, int width,
-        int output, int kernel,
-        int stride) => Conformance.Check("ConvTranspose2d", 32, (b, n) =>
+        int output, int kernel, int stride) => Conformance.Check("ConvTranspose2d", 32, (b, n) =>
     {
         using Weight weight = n.Weight(b, input, output, kernel, kernel);
         using Weight bias = n.Weight(b, output);

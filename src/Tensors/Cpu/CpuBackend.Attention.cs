@@ -11,14 +11,12 @@ public sealed unsafe partial class CpuBackend
 
     /// <inheritdoc/>
     private protected override void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v,
-        float* y,
-        float* dy, in AttentionGradientPointers gradients) =>
+        float* y, float* dy, in AttentionGradientPointers gradients) =>
         _kernels.AttentionBackward(_context, shape, q, k, v, y, dy, gradients);
 
     /// <inheritdoc/>
     protected override void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store,
-        PagedBatch batch,
-        float scale, float* y)
+        PagedBatch batch, float scale, float* y)
     {
         int rowCount = 0;
         int pageCount = 0;
@@ -46,8 +44,7 @@ public sealed unsafe partial class CpuBackend
 
     // A prompt or evidence: the pages are gathered, then it is causal attention with a cached prefix.
     private void PagedPanels(float* q, int heads, float* keys, float* values, KvStore store, in PagedSequence sequence,
-        float scale,
-        float* y)
+        float scale, float* y)
     {
         int end = sequence.Start + sequence.RowCount;
         int width = store.Heads * store.HeadSize;
@@ -113,8 +110,7 @@ public sealed unsafe partial class CpuBackend
 
 /// <summary>Arguments of a decoding step's attention.</summary>
 internal readonly unsafe struct PagedDecodeArguments(float* q, float* keys, float* values, float* y, int heads,
-    float scale,
-    int rowCount, int pageCount, int visibleMax)
+    float scale, int rowCount, int pageCount, int visibleMax)
 {
     public float* Q { get; } = q;
 

@@ -9,8 +9,7 @@ public sealed unsafe partial class CpuBackend
 
     /// <inheritdoc/>
     protected override void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
-        float* dx,
-        float* dScale) => _kernels.NormBackward(_context,
+        float* dx, float* dScale) => _kernels.NormBackward(_context,
         new NormArguments { X = x, Scale = scale, Dy = dy, Y = dx, Epsilon = epsilon, Rows = rows, Width = width },
         dScale, null);
 
@@ -31,8 +30,7 @@ public sealed unsafe partial class CpuBackend
 
     /// <inheritdoc/>
     protected override void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
-        float* dx,
-        float* dScale, float* dShift) => _kernels.NormBackward(
+        float* dx, float* dScale, float* dShift) => _kernels.NormBackward(
         _context,
         new NormArguments
         {

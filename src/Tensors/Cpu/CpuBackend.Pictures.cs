@@ -27,8 +27,7 @@ public sealed unsafe partial class CpuBackend
 
     /// <inheritdoc/>
     private protected override void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy,
-        float* dx,
-        float* dWeight)
+        float* dx, float* dWeight)
     {
         SpreadOver(shape, dy, weight, dx);
         if (dWeight is not null)

@@ -7,8 +7,7 @@ internal abstract unsafe partial class KernelSet
 
     /// <summary>Gradients of attention.</summary>
     public abstract void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v,
-        float* y,
-        float* dy, in AttentionGradientPointers gradients);
+        float* y, float* dy, in AttentionGradientPointers gradients);
 
     /// <summary>Attention of single rows over pages.</summary>
     public abstract void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows,
@@ -24,8 +23,7 @@ internal sealed unsafe partial class KernelSet<S, V>
 
     /// <inheritdoc/>
     public override void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v,
-        float* y,
-        float* dy, in AttentionGradientPointers gradients) =>
+        float* y, float* dy, in AttentionGradientPointers gradients) =>
         AttentionBackwardJob<S, V>.RunAll(context, shape, q, k, v, y, dy, gradients);
 
     /// <inheritdoc/>

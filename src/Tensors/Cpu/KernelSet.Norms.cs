@@ -10,8 +10,7 @@ internal abstract unsafe partial class KernelSet
 
     /// <summary>LayerNorm over channels. Shapes: x and y [batch, channels, pixels].</summary>
     public abstract void ChannelNorm(WorkerPool pool, float* x, int batch, int channels, int pixels, float* scale,
-        float* shift,
-        float epsilon, float* y);
+        float* shift, float epsilon, float* y);
 
     /// <summary>Softmax of rows.</summary>
     public abstract void Softmax(WorkerPool pool, float* x, int rows, int width, float* y);
@@ -21,8 +20,7 @@ internal abstract unsafe partial class KernelSet
 
     /// <summary>Rotary embedding.</summary>
     public abstract void Rotate(WorkerPool pool, float* x, int tokens, int heads, int size, float* cos, float* sin,
-        int tableRows,
-        float* y);
+        int tableRows, float* y);
 }
 
 internal sealed unsafe partial class KernelSet<S, V>
@@ -36,8 +34,7 @@ internal sealed unsafe partial class KernelSet<S, V>
 
     /// <inheritdoc/>
     public override void ChannelNorm(WorkerPool pool, float* x, int batch, int channels, int pixels, float* scale,
-        float* shift,
-        float epsilon, float* y) => pool.Run(
+        float* shift, float epsilon, float* y) => pool.Run(
         new ChannelNormJob<S, V>
         {
             X = x,
@@ -60,8 +57,7 @@ internal sealed unsafe partial class KernelSet<S, V>
 
     /// <inheritdoc/>
     public override void Rotate(WorkerPool pool, float* x, int tokens, int heads, int size, float* cos, float* sin,
-        int tableRows,
-        float* y)
+        int tableRows, float* y)
     {
         int each = Math.Max(1, 16384 / (heads * size));
         var job = new RotateJob<S, V>

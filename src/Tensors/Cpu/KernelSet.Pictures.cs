@@ -7,8 +7,7 @@ internal abstract unsafe partial class KernelSet
 
     /// <summary>Resize, or with <paramref name="back"/> its gradient (x is written then).</summary>
     public abstract void Resize(CpuContext context, float* x, int planes, int inHeight, int inWidth, int height,
-        int width,
-        ResizeMode mode, float* y, bool back);
+        int width, ResizeMode mode, float* y, bool back);
 }
 
 internal sealed unsafe partial class KernelSet<S, V>
@@ -21,8 +20,7 @@ internal sealed unsafe partial class KernelSet<S, V>
 
     /// <inheritdoc/>
     public override void Resize(CpuContext context, float* x, int planes, int inHeight, int inWidth, int height,
-        int width,
-        ResizeMode mode, float* y, bool back) => ResizeJob<S, V>.RunAll(
+        int width, ResizeMode mode, float* y, bool back) => ResizeJob<S, V>.RunAll(
         context,
         new ResizeJob<S, V>
         {

@@ -63,8 +63,7 @@ public abstract unsafe partial class HostBackend
                 BiasColumns = dColumns is null ? null : Pointer(Op, dColumns),
             };
             AttentionBackwardCore(shape, Pointer(Op, q), Pointer(Op, k), Pointer(Op, v), Pointer(Op, y),
-                Pointer(Op, dy),
-                pointers);
+                Pointer(Op, dy), pointers);
         }
 
         return new AttentionGradients(dq, dk, dv, dRows, dColumns);
@@ -119,8 +118,7 @@ public abstract unsafe partial class HostBackend
         if (q.Count > 0)
         {
             PagedAttentionCore(Pointer(Op, q), q.Shape[1], Pointer(Op, store.Keys(layer)),
-                Pointer(Op, store.Values(layer)), store,
-                batch, scale, Pointer(Op, y));
+                Pointer(Op, store.Values(layer)), store, batch, scale, Pointer(Op, y));
         }
 
         return y;
@@ -137,13 +135,11 @@ public abstract unsafe partial class HostBackend
 
     /// <summary>Gradients of <see cref="AttentionCore"/>, added to zeroed destinations.</summary>
     private protected abstract void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v,
-        float* y,
-        float* dy, in AttentionGradientPointers gradients);
+        float* y, float* dy, in AttentionGradientPointers gradients);
 
     /// <summary>Attention over pages; everything was checked.</summary>
     protected abstract void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store,
-        PagedBatch batch,
-        float scale, float* y);
+        PagedBatch batch, float scale, float* y);
 
     private static void CheckPaged(string op, KvStore store, int layer, PagedBatch batch)
     {

@@ -90,8 +90,7 @@ public abstract unsafe partial class HostBackend
         }
 
         BatchedGemmCore(lead.Count, shape, new GemmOperand(pa, ldA, transposeA), stepA,
-            new GemmOperand(pb, ldB, transposeB),
-            stepB, py);
+            new GemmOperand(pb, ldB, transposeB), stepB, py);
         return y;
     }
 
@@ -107,8 +106,7 @@ public abstract unsafe partial class HostBackend
 
     /// <summary>Many products of one shape; steps are the distances between matrices, 0 for the same one.</summary>
     private protected abstract void BatchedGemmCore(int batch, GemmShape shape, GemmOperand a, long stepA,
-        GemmOperand b,
-        long stepB, float* c);
+        GemmOperand b, long stepB, float* c);
 
     /// <summary>y += sums of the columns of x. Shapes: x [rows, columns], y [columns].</summary>
     protected abstract void ColumnSumsCore(float* x, int rows, int columns, float* y);

@@ -23,8 +23,7 @@ public abstract unsafe partial class HostBackend
         Tensor dx = Empty(x.Shape);
         using Tensor plain = Widened(scale);
         RmsNormBackwardCore(Pointer(Op, x), RowsOf(x.Shape), width, Pointer(Op, plain), epsilon, Pointer(Op, dy),
-            Pointer(Op, dx),
-            dScale is null ? null : Pointer(Op, dScale));
+            Pointer(Op, dx), dScale is null ? null : Pointer(Op, dScale));
         return dx;
     }
 
@@ -118,8 +117,7 @@ public abstract unsafe partial class HostBackend
 
     /// <summary>Gradients of <see cref="RmsNormCore"/>; dScale (added to) may be null.</summary>
     protected abstract void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
-        float* dx,
-        float* dScale);
+        float* dx, float* dScale);
 
     /// <summary>
     /// Formula of <see cref="IBackend.LayerNorm"/>. Shapes: x and y [rows, width], scale and shift [width].
@@ -129,8 +127,7 @@ public abstract unsafe partial class HostBackend
 
     /// <summary>Gradients of <see cref="LayerNormCore"/>; dScale and dShift (added to) may be null.</summary>
     protected abstract void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
-        float* dx,
-        float* dScale, float* dShift);
+        float* dx, float* dScale, float* dShift);
 
     /// <summary>Formula of <see cref="IBackend.ChannelNorm"/>. Shapes: x and y [batch, channels, pixels].</summary>
     protected abstract void ChannelNormCore(float* x, int batch, int channels, int pixels, float* scale, float* shift,

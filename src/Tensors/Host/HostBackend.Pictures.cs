@@ -53,8 +53,7 @@ public abstract unsafe partial class HostBackend
         using Tensor plain = Widened(weight);
         using Tensor? plainBias = bias is null ? null : Widened(bias);
         ConvTranspose2dCore(shape, Pointer(Op, x), Pointer(Op, plain),
-            plainBias is null ? null : Pointer(Op, plainBias),
-            Pointer(Op, y));
+            plainBias is null ? null : Pointer(Op, plainBias), Pointer(Op, y));
         return y;
     }
 
@@ -122,8 +121,7 @@ public abstract unsafe partial class HostBackend
 
     /// <summary>dx (zeroed) += and, unless null, dWeight += of <see cref="Conv2dCore"/>.</summary>
     private protected abstract void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy,
-        float* dx,
-        float* dWeight);
+        float* dx, float* dWeight);
 
     /// <summary>dWeight += of <see cref="Conv2dCore"/>.</summary>
     private protected abstract void Conv2dWeightGradientCore(in ConvShape shape, float* x, float* dy, float* dWeight);
@@ -137,8 +135,7 @@ public abstract unsafe partial class HostBackend
 
     /// <summary>Resampling of planes of checked sizes.</summary>
     protected abstract void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width,
-        ResizeMode mode,
-        float* y);
+        ResizeMode mode, float* y);
 
     /// <summary>dx (zeroed) += of <see cref="ResizeCore"/>.</summary>
     protected abstract void ResizeBackwardCore(float* dy, int planes, int inHeight, int inWidth, int height, int width,

@@ -27,8 +27,7 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
 
     /// <summary>Runs all heads.</summary>
     public static void RunAll(CpuContext context, in AttentionShape shape, float* q, float* k, float* v, float* y,
-        float* dy,
-        in AttentionGradientPointers gradients)
+        float* dy, in AttentionGradientPointers gradients)
     {
         long each = AttentionScores<S, V>.ScratchCount(shape) + Buffers.Count(shape);
         each = (each + 15) / 16 * 16;
@@ -142,8 +141,8 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
         for (int p = 0; p < buffers.Panels; p++)
         {
             Packing.Columns(new GemmOperand(x, Shape.QueryStride, false), p * width,
-                Math.Min(width, Shape.Size - (p * width)), 0,
-                count, width, buffers.Natural + ((long)p * width * width));
+                Math.Min(width, Shape.Size - (p * width)), 0, count, width,
+                buffers.Natural + ((long)p * width * width));
         }
     }
 

@@ -110,8 +110,7 @@ internal static unsafe class AttentionPanel
             for (int p = 0; p < panels; p++)
             {
                 MicroKernel.Run<S, V>(height, tile, y + ((long)p * width * width), queries,
-                    c + ((long)i * ldc) + (p * width), ldc,
-                    true);
+                    c + ((long)i * ldc) + (p * width), ldc, true);
             }
         }
     }

@@ -4,8 +4,7 @@ namespace PixSearch.Tensors;
 /// Sizes of a convolution [batch, InChannels, InHeight, InWidth] -> [batch, OutChannels, OutHeight, OutWidth].
 /// </summary>
 internal readonly record struct ConvShape(int Batch, int InChannels, int InHeight, int InWidth, int OutChannels,
-    int KernelHeight,
-    int KernelWidth, int Stride, int Padding, int Groups)
+    int KernelHeight, int KernelWidth, int Stride, int Padding, int Groups)
 {
     /// <summary>Height of the result.</summary>
     public int OutHeight => ((InHeight + (2 * Padding) - KernelHeight) / Stride) + 1;

@@ -57,8 +57,7 @@ internal static unsafe class Gemm
 
     /// <summary>c = a b (+ bias in every row), or c += a b, with the right side in panels.</summary>
     public static void RunPacked<S, V, L>(CpuContext context, GemmShape shape, GemmOperand a, byte* panels, float* bias,
-        float* c,
-        int ldc, bool accumulate)
+        float* c, int ldc, bool accumulate)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>

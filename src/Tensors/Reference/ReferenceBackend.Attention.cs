@@ -53,8 +53,7 @@ public unsafe partial class ReferenceBackend
 
     /// <inheritdoc/>
     private protected override void AttentionBackwardCore(in AttentionShape shape, float* q, float* k, float* v,
-        float* y,
-        float* dy, in AttentionGradientPointers gradients)
+        float* y, float* dy, in AttentionGradientPointers gradients)
     {
         double[] weights = new double[shape.Keys];
         for (int b = 0; b < shape.Batch; b++)
@@ -73,8 +72,7 @@ public unsafe partial class ReferenceBackend
 
     /// <inheritdoc/>
     protected override void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store,
-        PagedBatch batch,
-        float scale, float* y)
+        PagedBatch batch, float scale, float* y)
     {
         int size = store.HeadSize;
         int group = heads / store.Heads;
@@ -120,8 +118,7 @@ public unsafe partial class ReferenceBackend
 
     // The gradient of one query: with p = softmax(s) and g = dy v^T, ds = p (g - dy y).
     private static void AttentionBackwardRow(in AttentionShape shape, int b, int h, int i, float* q, float* k, float* v,
-        float* y,
-        float* dy, double[] weights, in AttentionGradientPointers gradients)
+        float* y, float* dy, double[] weights, in AttentionGradientPointers gradients)
     {
         double dot = Dot(dy, y, shape.Size);
         long at = shape.QueryAt(b, h, i);

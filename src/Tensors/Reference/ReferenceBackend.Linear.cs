@@ -59,8 +59,7 @@ public unsafe partial class ReferenceBackend
 
     /// <inheritdoc/>
     private protected override void BatchedGemmCore(int batch, GemmShape shape, GemmOperand a, long stepA,
-        GemmOperand b,
-        long stepB, float* c)
+        GemmOperand b, long stepB, float* c)
     {
         for (int i = 0; i < batch; i++)
         {

@@ -17,8 +17,7 @@ public unsafe partial class ReferenceBackend
 
     /// <inheritdoc/>
     protected override void RmsNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
-        float* dx,
-        float* dScale)
+        float* dx, float* dScale)
     {
         for (int row = 0; row < rows; row++, x += width, dy += width, dx += width)
         {
@@ -58,8 +57,7 @@ public unsafe partial class ReferenceBackend
 
     /// <inheritdoc/>
     protected override void LayerNormBackwardCore(float* x, int rows, int width, float* scale, float epsilon, float* dy,
-        float* dx,
-        float* dScale, float* dShift)
+        float* dx, float* dScale, float* dShift)
     {
         for (int row = 0; row < rows; row++, x += width, dy += width, dx += width)
         {

@@ -28,8 +28,7 @@ public unsafe partial class ReferenceBackend
 
     /// <inheritdoc/>
     private protected override void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy,
-        float* dx,
-        float* dWeight)
+        float* dx, float* dWeight)
     {
         ScatterTaps(shape, dy, weight, dx);
         if (dWeight is not null)
@@ -77,8 +76,7 @@ public unsafe partial class ReferenceBackend
 
     /// <inheritdoc/>
     protected override void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width,
-        ResizeMode mode,
-        float* y)
+        ResizeMode mode, float* y)
     {
         for (int plane = 0; plane < planes; plane++, x += (long)inHeight * inWidth)
         {

@@ -166,7 +166,7 @@ internal sealed unsafe class WorkerPool : IDisposable
         Interlocked.Increment(ref _parked);
         if ((uint)Volatile.Read(ref _ticket) == 0 && !_closed)
         {
-            _wake.Wait();
+            _wake.Wait(); // tidy: a worker thread parks here on purpose
         }
 
         Interlocked.Decrement(ref _parked);
