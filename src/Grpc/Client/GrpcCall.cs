@@ -53,17 +53,24 @@ public sealed class GrpcCall<TRequest, TResponse> : IAsyncDisposable
             await writer.FlushAsync(_stop.Token);
             await stream.FlushAsync(_stop.Token);
         }
-        catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception error) when (error is HttpRequestException or IOException or OperationCanceledException
+            or ObjectDisposedException)
         {
             // The server may have ended the call before it read everything: its status is what the caller wants to
-            // know.
-            if (!_stop.IsCancellationRequested && _response.IsCompletedSuccessfully)
+            // know, and it is on its way when the stream is closed under us.
+            if (!_stop.IsCancellationRequested && await HasAnswerAsync())
             {
                 return;
             }
 
             throw Translate(error);
         }
+    }
+
+    private async Task<bool> HasAnswerAsync()
+    {
+        await Task.WhenAny(_response);
+        return _response.IsCompletedSuccessfully;
     }
 
     /// <summary>Tells the server that no more messages come.</summary>

@@ -47,7 +47,7 @@ public sealed record SessionOptions
     public float CropPadding { get; init; }
 
     /// <summary>
-    /// What a region query shows outside the mask. Default Fill, as the index encoder is trained: the entity alone (docs/adr/0005).
+    /// What a region query shows outside the mask. Default Fill, as the index encoder is trained: the entity alone (docs/adr/0003).
     /// </summary>
     public CropBackground CropBackground { get; init; } = CropBackground.Fill;
 
