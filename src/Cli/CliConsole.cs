@@ -5,10 +5,10 @@ namespace PixSearch.Cli;
 /// <summary>Terminal output over the writer of an invocation, so that tests can read it.</summary>
 internal static class CliConsole
 {
-    /// <summary>A console; the terminal's own abilities when the writer is the process's output.</summary>
+    /// <summary>A console; with a terminal's abilities only when the writer is the process's and is no pipe.</summary>
     public static IAnsiConsole For(TextWriter output)
     {
-        if (ReferenceEquals(output, Console.Out))
+        if (ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected)
         {
             return AnsiConsole.Console;
         }
