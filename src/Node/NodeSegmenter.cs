@@ -27,7 +27,8 @@ public sealed class NodeSegmenter(IAnswerService answers, IReadOnlyList<ISegment
         PictureHeader header = PictureCodec.ReadHeader(request.Picture.Span);
 
         // EXIF orientations from 5 on lie on their side: decoding turns them.
-        (int width, int height) = header.Orientation >= 5 ? (header.Height, header.Width) : (header.Width, header.Height);
+        (int width, int height) = header.Orientation >= 5 ? (header.Height, header.Width)
+            : (header.Width, header.Height);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         Task<Answer>[] running = [.. request.Phrases.Select(phrase => AskAsync(model, request, phrase, stop.Token))];
         try

@@ -6,7 +6,7 @@ namespace PixSearch.Gateway.Telemetry;
 /// <summary>
 /// What the gateway measures. Labels hold models, reasons and kinds only: never a tenant, a session or anything that a
 /// caller chose, so the number of series is bounded. Names that begin with <c>vllm.</c> mean what vLLM means by them
-/// (docs/metrics.md of the deployment).
+/// (docs/serving.md).
 /// </summary>
 internal sealed class GatewayMetrics : IDisposable
 {
