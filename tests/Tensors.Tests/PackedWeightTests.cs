@@ -75,7 +75,7 @@ public sealed class PackedWeightTests
     public void Linear_WeightPackedAndDroppedByOtherKernels_SaysSo()
     {
         using var first = new CpuBackend(CpuBackend.KernelNames[0]);
-        using var second = new CpuBackend("scalar");
+        using var second = new ReferenceBackend();
         using var scope = new TensorScope();
         using Weight weight = new TestNumbers(8).Weight(first, 4, 4);
         first.Prepare(weight, WeightType.BF16);
