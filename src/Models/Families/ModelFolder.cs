@@ -1,6 +1,7 @@
 using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Models.Checkpoints;
+using PixSearch.Models.Checkpoints.Published;
 using PixSearch.Models.PixelLm;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
@@ -38,27 +39,34 @@ public static class ModelFolder
         string type = ModelType(folder);
         if (!s_types.Contains(type))
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"'{Path.Combine(folder, ConfigFile)}': model_type " +
-                $"'{type}' is unknown; known are {string.Join(", ", s_types)}.");
+            return LoadPublished(backend, folder, type);
         }
 
-        string json = ReadConfig(folder);
-        ITokenizer tokenizer = LoadTokenizer(folder);
         using ITensorSource source = OpenWeights(folder);
+        return Create(backend, type, ReadConfig(folder), source, LoadTokenizer(folder));
+    }
+
+    /// <summary>Makes the model of a family from open tensors under the project's names.</summary>
+    /// <exception cref="PixException">BrokenArtifact, with all bad tensors in the message.</exception>
+    public static ISegmentingModel Create(IBackend backend, string type, string configJson, ITensorSource source,
+        ITokenizer tokenizer)
+    {
         var checkpoint = new CheckpointWeights(backend, source,
             new WeightLoadOptions { Ignore = PixSearchFolder.IsUnused });
         return type switch
         {
             PixSearchConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new PixSearchModel(backend, weights,
-                new PixSearchNetwork(weights, PixSearchConfig.Parse(json)), tokenizer)),
+                new PixSearchNetwork(weights, PixSearchConfig.Parse(configJson)), tokenizer)),
             LisaConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new LisaModel(backend, weights,
-                new LlavaSamNetwork(weights, LisaConfig.Parse(json)), tokenizer)),
+                new LlavaSamNetwork(weights, LisaConfig.Parse(configJson)), tokenizer)),
             PixelLmConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new PixelLmModel(backend, weights,
-                new PixelLmNetwork(weights, PixelLmConfig.Parse(json)), tokenizer)),
+                new PixelLmNetwork(weights, PixelLmConfig.Parse(configJson)), tokenizer)),
             EveSailConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new EveSailModel(backend, weights,
-                new EveSailNetwork(weights, EveSailConfig.Parse(json)), tokenizer)),
-            _ => Build<ISegmentingModel>(checkpoint, weights => new PixelSailModel(backend, weights,
-                new PixelSailNetwork(weights, PixelSailConfig.Parse(json)), tokenizer)),
+                new EveSailNetwork(weights, EveSailConfig.Parse(configJson)), tokenizer)),
+            PixelSailConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new PixelSailModel(backend, weights,
+                new PixelSailNetwork(weights, PixelSailConfig.Parse(configJson)), tokenizer)),
+            _ => throw new PixException(PixErrorKind.BrokenArtifact,
+                $"model_type '{type}' is unknown; known are {string.Join(", ", s_types)}."),
         };
     }
 
@@ -137,6 +145,22 @@ public static class ModelFolder
     // Positions are multiplied by 2 pi G: a G rounded to 8 bits would shift them all.
     private static ElementType StoredType(Weight weight, ElementType type) =>
         weight.Name.EndsWith("gaussian_matrix", StringComparison.Ordinal) ? ElementType.F32 : type;
+
+    // A folder as its authors saved it. Files that leave the vision tower out are joined with CLIP's by px convert --vision.
+    private static ISegmentingModel LoadPublished(IBackend backend, string folder, string type)
+    {
+        using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(folder);
+        if (checkpoint.ConfigJson is null)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact, $"'{Path.Combine(folder, ConfigFile)}': model_type " +
+                $"'{type}' is unknown (known are {string.Join(", ", s_types)}), and the tensors have the layout " +
+                $"{checkpoint.Layout}, which is no whole model of a known family.");
+        }
+
+        using JsonDocument document = JsonDocument.Parse(checkpoint.ConfigJson);
+        string ownType = document.RootElement.GetProperty("model_type").GetString() ?? "";
+        return Create(backend, ownType, checkpoint.ConfigJson, checkpoint.Source, TokenizerFolder.Load(folder));
+    }
 
     private static string ModelType(string folder)
     {

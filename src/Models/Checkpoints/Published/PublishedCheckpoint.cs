@@ -125,6 +125,9 @@ public sealed class PublishedCheckpoint : IDisposable
             case PixelLmConfig.Type:
                 _ = new PixelLmNetwork(weights, PixelLmConfig.Parse(configJson));
                 break;
+            case EveSailConfig.Type:
+                _ = new EveSailNetwork(weights, EveSailConfig.Parse(configJson));
+                break;
             case PixelSailConfig.Type:
                 _ = new PixelSailNetwork(weights, PixelSailConfig.Parse(configJson));
                 break;

@@ -31,6 +31,7 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
         MmProjectorType = ProjectorType(),
         MmVisionSelectLayer = Number("mm_vision_select_layer", -2),
         ImageAspectRatio = AspectRatio(),
+        SystemPrompt = Families.PixSearchPrompt.LlavaSystem, // PLUM's code uses llava_v1 as a whole
         BioFeedForward = Size("bio_encoder.encoder.layers.0.linear1.weight", 0, 2048),
     };
 
