@@ -19,8 +19,9 @@ public sealed class BatchBuilder(PictureStore store)
     /// <param name="taggerCutShare">Share of rows with a region search whose tagger sees the text up to it
     /// only.</param>
     /// <param name="random">Chooses the cuts.</param>
+    /// <param name="texts">Texts without pictures.</param>
     public TrainingBatch Build(IReadOnlyList<IReadOnlyList<PreparedSample>> groups, float taggerCutShare,
-        SeededRandom random)
+        SeededRandom random, IReadOnlyList<TextRow>? texts = null)
     {
         (PreparedSample Sample, int Picture)[] inOrder =
             [.. groups.SelectMany((group, picture) => group.Select(sample => (sample, picture)))
@@ -35,7 +36,7 @@ public sealed class BatchBuilder(PictureStore store)
                 : rows[r].Tokens.Length;
         }
 
-        (RowChunk[] chunks, int[] tokens, int[] offsets) = Pad(rows);
+        (RowChunk[] chunks, int[] tokens, int[] offsets) = Pad([.. rows.Select(row => row.Tokens)]);
         string[] pictures = [.. groups.Select(group => group[0].Picture)];
         return new TrainingBatch
         {
@@ -49,11 +50,12 @@ public sealed class BatchBuilder(PictureStore store)
             Tokens = tokens,
             Offsets = offsets,
             MaskTargets = MaskTargets(rows),
+            Text = texts is { Count: > 0 } ? MakeTexts(texts) : null,
         };
     }
 
     /// <summary>Lays out the tokens of rows that are sorted by length.</summary>
-    public static (RowChunk[] Chunks, int[] Tokens, int[] Offsets) Pad(IReadOnlyList<PreparedSample> rows)
+    public static (RowChunk[] Chunks, int[] Tokens, int[] Offsets) Pad(IReadOnlyList<int[]> rows)
     {
         int each = Math.Max(ChunkRowsMin, (rows.Count + ChunksMax - 1) / ChunksMax);
         var chunks = new List<RowChunk>();
@@ -62,7 +64,7 @@ public sealed class BatchBuilder(PictureStore store)
         for (int start = 0; start < rows.Count; start += each)
         {
             int count = Math.Min(each, rows.Count - start);
-            int longest = rows.Skip(start).Take(count).Max(row => row.Tokens.Length);
+            int longest = rows.Skip(start).Take(count).Max(row => row.Length);
             chunks.Add(new RowChunk(start, count, longest, size));
             for (int r = 0; r < count; r++, size += longest)
             {
@@ -73,7 +75,7 @@ public sealed class BatchBuilder(PictureStore store)
         int[] tokens = new int[size];
         for (int r = 0; r < rows.Count; r++)
         {
-            rows[r].Tokens.CopyTo(tokens, offsets[r]);
+            rows[r].CopyTo(tokens, offsets[r]);
         }
 
         return ([.. chunks], tokens, offsets);
@@ -81,6 +83,11 @@ public sealed class BatchBuilder(PictureStore store)
 
     private float[] Pixels(string[] pictures, int encoder)
     {
+        if (pictures.Length == 0)
+        {
+            return [];
+        }
+
         int size = store.SizeOf(encoder, pictures[0]);
         float[] pixels = new float[pictures.Length * size];
         for (int p = 0; p < pictures.Length; p++)
@@ -89,6 +96,13 @@ public sealed class BatchBuilder(PictureStore store)
         }
 
         return pixels;
+    }
+
+    private static TextBatch MakeTexts(IReadOnlyList<TextRow> texts)
+    {
+        TextRow[] rows = [.. texts.OrderBy(row => row.Tokens.Length)];
+        (RowChunk[] chunks, int[] tokens, int[] offsets) = Pad([.. rows.Select(row => row.Tokens)]);
+        return new TextBatch(rows, chunks, tokens, offsets);
     }
 
     private float[] MaskTargets(PreparedSample[] rows)

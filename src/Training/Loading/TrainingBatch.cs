@@ -37,6 +37,9 @@ public sealed class TrainingBatch
     /// <summary>Mask targets of all spans, row after row, in [0, 1]. Shape: [spans, side * side].</summary>
     public required float[] MaskTargets { get; init; }
 
+    /// <summary>Texts without pictures; may be null.</summary>
+    public TextBatch? Text { get; init; }
+
     /// <summary>Number of rows.</summary>
     public int RowCount => Rows.Count;
 }
@@ -47,3 +50,11 @@ public sealed class TrainingBatch
 /// <param name="TokensMax">Tokens of the longest one.</param>
 /// <param name="Offset">Where the chunk's first token lies.</param>
 public readonly record struct RowChunk(int Start, int Count, int TokensMax, int Offset);
+
+/// <summary>Texts of a batch, laid out like its rows.</summary>
+/// <param name="Rows">The texts, shortest first.</param>
+/// <param name="Chunks">Rows that are computed together.</param>
+/// <param name="Tokens">Tokens, padded with 0, chunk after chunk.</param>
+/// <param name="Offsets">For each row where its first token lies.</param>
+public sealed record TextBatch(IReadOnlyList<TextRow> Rows, IReadOnlyList<RowChunk> Chunks, int[] Tokens,
+    int[] Offsets);

@@ -12,6 +12,9 @@ public sealed class ForwardResult
     /// <summary>Language model.</summary>
     public Tensor? Language { get; set; }
 
+    /// <summary>Language model on texts without pictures; null when there are none.</summary>
+    public Tensor? Plain { get; set; }
+
     /// <summary>Span tagger; null when no row has a span.</summary>
     public Tensor? Span { get; set; }
 
@@ -47,7 +50,8 @@ public sealed class ForwardResult
     {
         (Tensor? Loss, float Weight)[] all =
         [
-            (Language, weights.Language), (Span, weights.Span), (Mask, weights.Mask), (MaskBce, weights.MaskBce),
+            (Language, weights.Language), (Plain, weights.Plain), (Span, weights.Span), (Mask, weights.Mask),
+                (MaskBce, weights.MaskBce),
             (Start, weights.Start),
         ];
         return all.Where(pair => pair.Loss is not null && pair.Weight != 0).Select(pair => (pair.Loss!, pair.Weight));
@@ -55,11 +59,12 @@ public sealed class ForwardResult
 
     /// <summary>The losses as numbers; NaN where there is none.</summary>
     public LossValues Values() =>
-        new(Number(Total), Number(Language), Number(Span), Number(Mask), Number(MaskBce), Number(Start));
+        new(Number(Total), Number(Language), Number(Plain), Number(Span), Number(Mask), Number(MaskBce),
+            Number(Start));
 
     private static float Number(Tensor? loss) => loss is null ? float.NaN : loss.Span[0];
 }
 
 /// <summary>Losses as numbers; NaN for "none in this batch".</summary>
-public readonly record struct LossValues(float Total, float Language, float Span, float Mask, float MaskBce,
-    float Start);
+public readonly record struct LossValues(float Total, float Language, float Plain, float Span, float Mask,
+    float MaskBce, float Start);

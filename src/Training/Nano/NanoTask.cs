@@ -25,6 +25,8 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     private readonly BatchBuilder _builder;
     private readonly BatchSampler _sampler;
     private readonly NanoEvaluator _evaluator;
+    private readonly CopyTasks _copyTasks;
+    private readonly int[] _prefix;
     private readonly string _startFile;
     private readonly string _tokenizerFile;
     private readonly bool _keepsStart;
@@ -56,6 +58,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             settings.MaskLossSize);
         _forward = new TrainingForward(Network, backend, samples.Prefix, settings);
         _builder = new BatchBuilder(store);
+        (_prefix, _copyTasks) = (samples.Prefix, new CopyTasks(tokenizer, settings.TokensMax));
         _sampler = new BatchSampler(TrainingSet, settings.Seed, settings.BatchPictures);
         int prefixSlots = samples.Prefix.Length + Network.PictureSlots;
         _evaluator = new NanoEvaluator(backend, _forward, _builder, validation, settings, prefixSlots);
@@ -108,9 +111,24 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     public TrainingBatch Build(long index, StageSettings stage)
     {
         int questions = stage.QuestionsPerPicture > 0 ? stage.QuestionsPerPicture : _settings.QuestionsPerPicture;
-        (IReadOnlyList<IReadOnlyList<PreparedSample>> groups, SeededRandom random) =
-            _sampler.Next(index, stage.SegmentShare, questions);
-        return _builder.Build(groups, _settings.TaggerCutShare, random);
+        (IReadOnlyList<IReadOnlyList<PreparedSample>> groups, SeededRandom random) = stage.UsesPictures
+            ? _sampler.Next(index, stage.SegmentShare, questions)
+            : ([], SeededRandom.ForStream(_settings.Seed, (ulong)index));
+        TextRow[] texts = [.. Enumerable.Range(0, stage.TextRows).Select(_ => MakeText(random))];
+        return _builder.Build(groups, _settings.TaggerCutShare, random, texts);
+    }
+
+    // A copying task, or a sample's prompt and trajectory without the picture, evidence and question learned too.
+    private TextRow MakeText(SeededRandom random)
+    {
+        if (random.NextBool(_settings.CopyShare))
+        {
+            return _copyTasks.Make(random);
+        }
+
+        PreparedSample sample = random.Pick(random.Pick(TrainingSet.Groups));
+        int[] tokens = [.. _prefix, .. sample.Tokens];
+        return new TextRow(tokens, [.. Enumerable.Repeat(true, tokens.Length)]);
     }
 
     /// <inheritdoc/>
@@ -118,9 +136,10 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     {
         ForwardResult result = _forward.Run(batch);
         LossValues values = result.Values();
-        return new TaskStep(result.Total!, batch.RowCount,
+        return new TaskStep(result.Total!, batch.RowCount + (batch.Text?.Rows.Count ?? 0),
         [
-            new Metric("loss", values.Total), new Metric("text", values.Language), new Metric("span", values.Span),
+            new Metric("loss", values.Total), new Metric("text", values.Language),
+            new Metric("plain", values.Plain), new Metric("span", values.Span),
             new Metric("tversky", values.Mask), new Metric("bce", values.MaskBce), new Metric("start", values.Start),
         ]);
     }

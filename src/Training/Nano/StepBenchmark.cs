@@ -87,7 +87,8 @@ public static class StepBenchmark
         int rows = pictures * questions;
         PreparedSample[] samples = [.. Enumerable.Range(0, rows).Select(_ => MakeSample(config, random, tokens,
             spans))];
-        (RowChunk[] chunks, int[] padded, int[] offsets) = BatchBuilder.Pad(samples);
+        (RowChunk[] chunks, int[] padded, int[] offsets) = BatchBuilder.Pad([.. samples.Select(sample =>
+            sample.Tokens)]);
         int textSide = config.VisionConfig.ImageSize;
         int samSide = config.SamConfig.ImageSize;
         return new TrainingBatch

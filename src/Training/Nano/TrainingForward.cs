@@ -29,12 +29,21 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
     /// <summary>Runs a batch. Results live in the caller's <see cref="TensorScope"/>.</summary>
     public ForwardResult Run(TrainingBatch batch)
     {
-        (Tensor before, Tensor[] hidden) = RunText(network, batch);
-        Tensor flat = Flatten(hidden);
         var result = new ForwardResult();
-        AddLanguage(batch, flat, result);
-        AddTagger(batch, before, hidden, result);
-        AddMasks(batch, flat, result);
+        if (batch.PictureCount > 0)
+        {
+            (Tensor before, Tensor[] hidden) = RunText(network, batch);
+            Tensor flat = Flatten(hidden);
+            AddLanguage(batch, flat, result);
+            AddTagger(batch, before, hidden, result);
+            AddMasks(batch, flat, result);
+        }
+
+        if (batch.Text is not null)
+        {
+            AddPlain(batch.Text, result);
+        }
+
         Tensor? total = null;
         foreach ((Tensor loss, float weight) in result.Weighted(settings.Loss))
         {
@@ -111,6 +120,41 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         result.TextPlaces = places;
         result.TextTargets = [.. targets];
         result.Language = CrossEntropyLoss.Apply(backend, logits, result.TextTargets, weights);
+    }
+
+    // Texts without pictures, from position 0 on (rotary positions are relative, so where they begin does not matter).
+    private void AddPlain(TextBatch batch, ForwardResult result)
+    {
+        Llama text = network.Text;
+        var hidden = new Tensor[batch.Chunks.Count];
+        for (int c = 0; c < hidden.Length; c++)
+        {
+            RowChunk chunk = batch.Chunks[c];
+            ReadOnlySpan<int> tokens = batch.Tokens.AsSpan(chunk.Offset, chunk.Count * chunk.TokensMax);
+            Tensor x = text.Embed(backend, tokens);
+            x = backend.Reshape(x, new Shape(chunk.Count, chunk.TokensMax, x.Size(1)));
+            hidden[c] = text.ForwardSequence(backend, x, AttentionMask.CausalOnly);
+        }
+
+        var states = new List<int>();
+        var targets = new List<int>();
+        for (int r = 0; r < batch.Rows.Count; r++)
+        {
+            TextRow row = batch.Rows[r];
+            for (int t = 1; t < row.Tokens.Length; t++)
+            {
+                if (row.Learned[t])
+                {
+                    states.Add(batch.Offsets[r] + t - 1);
+                    targets.Add(row.Tokens[t]);
+                }
+            }
+        }
+
+        float[] weights = new float[states.Count];
+        Array.Fill(weights, 1);
+        Tensor logits = text.Logits(backend, backend.Gather(Flatten(hidden), [.. states]));
+        result.Plain = CrossEntropyLoss.Apply(backend, logits, [.. targets], weights);
     }
 
     private void AddTagger(TrainingBatch batch, Tensor before, Tensor[] hidden, ForwardResult result)

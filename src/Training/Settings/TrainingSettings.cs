@@ -36,6 +36,10 @@ public sealed record TrainingSettings
     /// <summary>Segmentation questions added for each training picture, from the masks of its samples.</summary>
     public int ExtraSegmentQuestions { get; init; }
 
+    /// <summary>Share of text rows that are made-up copying tasks; the others are samples without their
+    /// picture.</summary>
+    public double CopyShare { get; init; } = 0.5;
+
     /// <summary>Side of the masks that the losses compare: a multiple of the low-resolution masks' side (64 for
     /// nano).</summary>
     public int MaskLossSize { get; init; } = 64;
@@ -100,9 +104,16 @@ public sealed record TrainingSettings
         Require(origin, "maskLossSize", MaskLossSize, 8, 1024);
         Require(origin, "evaluateSamples", EvaluateSamples, 0, 1 << 20);
         Require(origin, "stages", Stages.Count, 1, 16);
+        if (CopyShare is < 0 or > 1)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"Training settings '{origin}': copyShare is {CopyShare}; it must be in 0..1.");
+        }
+
         foreach (StageSettings stage in Stages)
         {
             Require(origin, $"stages.{stage.Name}.steps", stage.Steps, 1, 100_000_000);
+            Require(origin, $"stages.{stage.Name}.textRows", stage.TextRows, stage.UsesPictures ? 0 : 1, 4096);
             if (stage.Schedule.Peak <= 0 || stage.SegmentShare is < 0 or > 1)
             {
                 throw new PixException(PixErrorKind.BrokenArtifact,
@@ -129,6 +140,9 @@ public sealed record LossWeights
 {
     /// <summary>Language model.</summary>
     public float Language { get; init; } = 1;
+
+    /// <summary>Language model on text rows (see <see cref="StageSettings.TextRows"/>); not in the paper.</summary>
+    public float Plain { get; init; } = 1;
 
     /// <summary>Span tagger.</summary>
     public float Span { get; init; } = 2;
@@ -162,4 +176,14 @@ public sealed record StageSettings
 
     /// <summary>Questions of a picture in this stage; 0 for the run's.</summary>
     public int QuestionsPerPicture { get; init; }
+
+    /// <summary>False for a stage of text rows alone.</summary>
+    public bool UsesPictures { get; init; } = true;
+
+    /// <summary>
+    /// Texts without pictures in each micro-batch, with loss on all of their tokens: they teach language and copying at
+    /// a
+    /// third of the cost of a question about a picture.
+    /// </summary>
+    public int TextRows { get; init; }
 }

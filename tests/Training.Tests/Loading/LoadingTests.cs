@@ -126,6 +126,25 @@ public sealed class LoadingTests
     }
 
     [Fact]
+    public void CopyTasks_ManyTexts_LearnOnlyWhatWasSaidBefore()
+    {
+        using var world = new TinyWorld();
+        var tasks = new CopyTasks(world.Tokenizer, 4096);
+        var random = new SeededRandom(6);
+        for (int i = 0; i < 50; i++)
+        {
+            TextRow row = tasks.Make(random);
+            int cut = Array.IndexOf(row.Learned, true);
+            string given = world.Tokenizer.Decode(row.Tokens.AsSpan(1, cut - 1));
+            string copied = world.Tokenizer.Decode(row.Tokens.AsSpan(cut));
+            string[] unknown = [.. copied.Split([' ', '.'], StringSplitOptions.RemoveEmptyEntries)
+                .Where(word => word is not ("is" or "Its") && !given.Contains(word, StringComparison.Ordinal))];
+            Assert.Empty(unknown);
+            Assert.All(row.Learned[cut..], Assert.True);
+        }
+    }
+
+    [Fact]
     public void Prefetcher_BuilderThrows_TakerSeesIt()
     {
         using var items = new Prefetcher<long>(3, 2, i => i < 5 ? i : throw new PixException(PixErrorKind.NotFound,

@@ -29,7 +29,8 @@ public sealed class NanoTrainingTests
             },
             new StageSettings
             {
-                Name = "search", Steps = steps, SegmentShare = 0.4375, Schedule = new WarmupCosine(4e-3f, 0.02f),
+                Name = "search", Steps = steps, SegmentShare = 0.4375, TextRows = 2,
+                    Schedule = new WarmupCosine(4e-3f, 0.02f),
             },
         ],
     };
@@ -77,6 +78,32 @@ public sealed class NanoTrainingTests
         Run(world, parts, Settings(5), resume: true);
         Assert.Equal(Bytes(whole), Bytes(parts));
         Assert.Equal(Losses(whole), Losses(parts));
+    }
+
+    [Fact]
+    public void Training_TextStage_LowersItsLossWithoutPictures()
+    {
+        using var world = new TinyWorld();
+        string folder = Path.Combine(world.Folder, "run");
+        TrainingSettings settings = Settings(1) with
+        {
+            CopyShare = 0.5,
+            Stages =
+            [
+                new StageSettings
+                {
+                    Name = "language",
+                    Steps = 15,
+                    UsesPictures = false,
+                    TextRows = 6,
+                    Schedule = new WarmupCosine(4e-3f, 0.1f, 0.5f),
+                },
+            ],
+        };
+        Run(world, folder, settings);
+        List<double> losses = Losses(folder);
+        Assert.Equal(15, losses.Count);
+        Assert.True(losses[^1] < losses[0] * 0.9, $"loss went from {losses[0]:0.00} to {losses[^1]:0.00}");
     }
 
     [Fact]
