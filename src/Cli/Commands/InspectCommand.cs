@@ -99,6 +99,7 @@ internal static class InspectCommand
 
     private static string Bytes(long count) => count switch
     {
+        < 1 << 10 => FormattableString.Invariant($"{count} B"),
         < 1 << 20 => FormattableString.Invariant($"{count / 1024.0:0.#} KiB"),
         < 1 << 30 => FormattableString.Invariant($"{count / (double)(1 << 20):0.#} MiB"),
         _ => FormattableString.Invariant($"{count / (double)(1 << 30):0.##} GiB"),

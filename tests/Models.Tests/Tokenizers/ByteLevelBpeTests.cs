@@ -137,7 +137,7 @@ public sealed class ByteLevelBpeTests
 
         int[] ids = tokenizer.Encode(text);
 
-        // 32 times the text: a merge in quadratic time takes 1,000 times as long. On a busy machine the ratio still holds.
+        // 32 times the text: a merge in quadratic time takes 1,000 times as long. A busy machine keeps the ratio.
         double large = watch.Elapsed.TotalSeconds;
         Assert.True(large < 5 || large < 300 * small, $"{small} s for 2^15 letters, {large} s for 2^20.");
         Assert.Equal(text, tokenizer.Decode(ids));
