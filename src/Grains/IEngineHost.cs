@@ -1,0 +1,31 @@
+using PixSearch.Abstractions;
+using PixSearch.Grains.Contracts;
+
+namespace PixSearch.Grains;
+
+/// <summary>
+/// The silo's engine as its grains use it: implemented over the same node that the embedded profile runs, replaced in tests.
+/// All methods may be called from any thread; none computes on the caller's.
+/// </summary>
+public interface IEngineHost
+{
+    /// <summary>Starts or resumes a session under an epoch; an older epoch of the same session is dropped first.</summary>
+    Task RunAsync(StoredSession session, CancellationToken cancellation);
+
+    /// <summary>Events of a session that runs here; throws <see cref="PixErrorKind.NotFound"/> when it does not.</summary>
+    IAsyncEnumerable<SessionEvent> ReadAsync(string sessionId, long fromSequence, CancellationToken cancellation);
+
+    /// <summary>Ends a session; its resources are back when the task completes.</summary>
+    Task<bool> CancelAsync(string sessionId);
+
+    /// <summary>What the engine holds and how busy it is.</summary>
+    EngineReport Report();
+}
+
+/// <summary>A session as the store has it: all that is needed to go on anywhere.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Epoch">The epoch under which its owner may write.</param>
+/// <param name="Request">What was asked, with the picture.</param>
+/// <param name="Entries">The inputs so far, in their JSON form, in order.</param>
+/// <param name="Over">Whether it ended.</param>
+public sealed record StoredSession(string Id, long Epoch, AnswerRequest Request, IReadOnlyList<string> Entries, bool Over);

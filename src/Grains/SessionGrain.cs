@@ -1,0 +1,195 @@
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+using PixSearch.Abstractions;
+using PixSearch.Grains.Contracts;
+using PixSearch.Grains.Placement;
+using PixSearch.Grains.Storage;
+using PixSearch.Inference.Placement;
+
+namespace PixSearch.Grains;
+
+/// <summary>
+/// Finds an engine for its session and keeps it going: when the engine is lost, another one claims the session and replays its log.
+/// </summary>
+/// <remarks>
+/// Reentrant, since streamed reads interleave anyhow (enumeration calls are always-interleave); what must not overlap, choosing and
+/// starting an engine, is guarded by the grain's own gate. All of its state is in the store; losing the activation loses
+/// nothing, and the engine goes on meanwhile.
+/// </remarks>
+[EnginePlacement]
+[Reentrant]
+internal sealed partial class SessionGrain(SessionStore store, LoadView view, ILocalSiloDetails silo,
+    ILogger<SessionGrain> log) : Grain, ISessionGrain
+{
+    // An engine that refuses is not asked again for this session; with every engine asked once the session fails as overloaded.
+    private const int EnginesTriedMax = 8;
+
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly SeededRandom _random = new((ulong)Environment.TickCount64);
+    private string? _engine;
+
+    public async Task StartAsync(RequestMessage request)
+    {
+        AnswerRequest answer = WireEvents.ToRequest(request);
+        await store.CreateAsync(this.GetPrimaryKeyString(), answer, request.PictureHash, CancellationToken.None);
+        await PlaceAsync(lost: null);
+    }
+
+    public async IAsyncEnumerable<EventMessage> ReadAsync(long fromSequence,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        string id = this.GetPrimaryKeyString();
+        long next = fromSequence;
+        while (true)
+        {
+            string engine = await EngineAsync();
+            IAsyncEnumerator<EventMessage> events = GrainFactory.GetGrain<IModelGrain>(engine)
+                .ReadAsync(id, next, cancellation).WithBatchSize(1).GetAsyncEnumerator(cancellation);
+            bool lost = false;
+            try
+            {
+                while (true)
+                {
+                    try
+                    {
+                        if (!await events.MoveNextAsync())
+                        {
+                            break;
+                        }
+                    }
+                    catch (Exception error) when (IsLoss(error, cancellation))
+                    {
+                        EngineLost(log, id, engine, next, error.Message);
+                        lost = true;
+                        break;
+                    }
+
+                    next = events.Current.Sequence + 1;
+                    yield return events.Current;
+                    if (WireEvents.IsLast(WireEvents.ToEvent(events.Current)))
+                    {
+                        yield break;
+                    }
+                }
+            }
+            finally
+            {
+                await DisposeQuietlyAsync(events, lost);
+            }
+
+            // The stream broke, or ended without a last event: the engine dropped the session or is gone.
+            await PlaceAsync(engine);
+        }
+    }
+
+    public async Task<bool> CancelAsync()
+    {
+        SessionInfo? session = await store.FindAsync(this.GetPrimaryKeyString(), CancellationToken.None);
+        if (session is null or { Over: true })
+        {
+            return false;
+        }
+
+        string engine = await EngineAsync();
+        return await GrainFactory.GetGrain<IModelGrain>(engine).CancelAsync(this.GetPrimaryKeyString());
+    }
+
+    private async Task<string> EngineAsync()
+    {
+        if (_engine is null)
+        {
+            await PlaceAsync(lost: null);
+        }
+
+        return _engine!;
+    }
+
+    /// <summary>Makes some engine run the session; does nothing when another caller already replaced the lost one.</summary>
+    private async Task PlaceAsync(string? lost)
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            if (_engine is not null && _engine != lost)
+            {
+                return;
+            }
+
+            _engine = null;
+            var refused = new HashSet<string>();
+            if (lost is not null)
+            {
+                refused.Add(lost);
+            }
+
+            GrainErrorException? last = null;
+            for (int i = 0; i < EnginesTriedMax; i++)
+            {
+                if (Choose(refused) is not { } engine)
+                {
+                    break;
+                }
+
+                try
+                {
+                    await GrainFactory.GetGrain<IModelGrain>(engine).RunAsync(this.GetPrimaryKeyString());
+                    _engine = engine;
+                    return;
+                }
+                catch (GrainErrorException error) when (error.Kind is PixErrorKind.Overloaded or PixErrorKind.Unavailable)
+                {
+                    last = error;
+                }
+                catch (Exception error) when (IsLoss(error, CancellationToken.None))
+                {
+                    last = new GrainErrorException(PixErrorKind.Unavailable, $"The silo {engine} cannot be reached.", 1);
+                }
+
+                refused.Add(engine);
+            }
+
+            throw last ?? new GrainErrorException(PixErrorKind.Unavailable, "No silo with an engine is part of the cluster.", 1);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>The best engine that has not refused; this silo's own while no report is known.</summary>
+    private string? Choose(HashSet<string> refused)
+    {
+        EngineLoad[] engines = [.. view.Engines.Where(engine => !refused.Contains(engine.Engine))];
+        int index = EngineChoice.Pick(engines, EnginePlacement.Read(null), _random.NextDouble());
+        string own = silo.SiloAddress.ToParsableString();
+        if (index < 0)
+        {
+            return refused.Contains(own) ? null : own;
+        }
+
+        // This grain was placed by the same scores a moment ago: staying local saves a hop unless the silo is refused.
+        return engines.Any(engine => engine.Engine == own && !engine.Draining) ? own : engines[index].Engine;
+    }
+
+    private static bool IsLoss(Exception error, CancellationToken cancellation) =>
+        !cancellation.IsCancellationRequested
+        && error is OrleansException or TimeoutException or OperationCanceledException
+            or PixException { Kind: PixErrorKind.NotFound };
+
+    private static async ValueTask DisposeQuietlyAsync(IAsyncEnumerator<EventMessage> events, bool lost)
+    {
+        try
+        {
+            await events.DisposeAsync();
+        }
+        catch (Exception) when (lost)
+        {
+            // The silo that held the other end is gone: there is nothing left to dispose there.
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Session {Session}: engine {Engine} was lost at event {Sequence} ({Reason}); moving")]
+    private static partial void EngineLost(ILogger log, string session, string engine, long sequence, string reason);
+}
