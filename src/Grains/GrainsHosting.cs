@@ -1,0 +1,21 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Orleans.Hosting;
+using Orleans.Runtime.Hosting;
+using PixSearch.Grains.Placement;
+
+namespace PixSearch.Grains;
+
+/// <summary>What a silo must register for these grains, besides <see cref="IEngineHost"/> and <see cref="IShardHost"/>.</summary>
+public static class GrainsHosting
+{
+    /// <summary>Placement, the load board's publisher and its view.</summary>
+    public static ISiloBuilder AddPixSearchGrains(this ISiloBuilder silo)
+    {
+        silo.Services.AddSingleton<LoadView>();
+        silo.Services.AddSingleton<IHostedService, LoadPublisher>();
+        silo.AddPlacementDirector<SiloKeyPlacement, SiloKeyDirector>();
+        silo.AddPlacementDirector<EnginePlacement, EngineDirector>();
+        return silo;
+    }
+}

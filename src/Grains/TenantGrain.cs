@@ -1,0 +1,74 @@
+using Npgsql;
+using PixSearch.Grains.Contracts;
+
+namespace PixSearch.Grains;
+
+/// <summary>
+/// The ledger of one tenant. One activation serialises the calls of a healthy cluster; that no budget is passed even with two
+/// activations is the database's doing: the reservation is one statement over a locked row.
+/// </summary>
+internal sealed class TenantGrain(NpgsqlDataSource database) : Grain, ITenantGrain
+{
+    public async Task<bool> ReserveAsync(string reservationId, long amount, long budget)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(amount);
+        await using NpgsqlConnection connection = await database.OpenConnectionAsync();
+        await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
+        await using var account = new NpgsqlCommand("""
+            INSERT INTO pix_ledger (tenant) VALUES ($1) ON CONFLICT (tenant) DO UPDATE SET spent = pix_ledger.spent
+            RETURNING spent
+            """, connection, transaction);
+        account.Parameters.Add(new() { Value = this.GetPrimaryKeyString() });
+        long spent = (long)(await account.ExecuteScalarAsync())!;
+
+        await using var reserve = new NpgsqlCommand("""
+            WITH held AS (SELECT coalesce(sum(amount), 0) AS total FROM pix_reservation WHERE tenant = $1 AND used IS NULL)
+            INSERT INTO pix_reservation (tenant, id, amount)
+            SELECT $1, $2, $3 FROM held WHERE $4 + held.total + $3 <= $5
+            ON CONFLICT (tenant, id) DO NOTHING
+            """, connection, transaction);
+        reserve.Parameters.Add(new() { Value = this.GetPrimaryKeyString() });
+        reserve.Parameters.Add(new() { Value = reservationId });
+        reserve.Parameters.Add(new() { Value = amount });
+        reserve.Parameters.Add(new() { Value = spent });
+        reserve.Parameters.Add(new() { Value = budget });
+        bool added = await reserve.ExecuteNonQueryAsync() == 1;
+        if (!added)
+        {
+            await using var known = new NpgsqlCommand(
+                "SELECT EXISTS (SELECT 1 FROM pix_reservation WHERE tenant = $1 AND id = $2)", connection, transaction);
+            known.Parameters.Add(new() { Value = this.GetPrimaryKeyString() });
+            known.Parameters.Add(new() { Value = reservationId });
+            added = (bool)(await known.ExecuteScalarAsync())!;
+        }
+
+        await transaction.CommitAsync();
+        return added;
+    }
+
+    public async Task SettleAsync(string reservationId, long used)
+    {
+        await using NpgsqlCommand command = database.CreateCommand("""
+            WITH settled AS (
+                UPDATE pix_reservation SET used = least(amount, greatest($3, 0))
+                WHERE tenant = $1 AND id = $2 AND used IS NULL RETURNING used)
+            UPDATE pix_ledger SET spent = spent + settled.used FROM settled WHERE tenant = $1
+            """);
+        command.Parameters.Add(new() { Value = this.GetPrimaryKeyString() });
+        command.Parameters.Add(new() { Value = reservationId });
+        command.Parameters.Add(new() { Value = used });
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<LedgerBalance> BalanceAsync()
+    {
+        await using NpgsqlCommand command = database.CreateCommand("""
+            SELECT coalesce((SELECT spent FROM pix_ledger WHERE tenant = $1), 0),
+                   coalesce((SELECT sum(amount) FROM pix_reservation WHERE tenant = $1 AND used IS NULL), 0)::bigint
+            """);
+        command.Parameters.Add(new() { Value = this.GetPrimaryKeyString() });
+        await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
+        await row.ReadAsync();
+        return new LedgerBalance(row.GetInt64(0), row.GetInt64(1));
+    }
+}
