@@ -19,7 +19,10 @@ public interface IEngineHost
     Task<bool> CancelAsync(string sessionId);
 
     /// <summary>What the engine holds and how busy it is.</summary>
-    EngineReport Report();
+    Task<EngineReport> ReportAsync();
+
+    /// <summary>Takes no new session and lets all go, for others to take up; completes when the engine holds none.</summary>
+    Task DrainAsync();
 }
 
 /// <summary>A session as the store has it: all that is needed to go on anywhere.</summary>

@@ -20,7 +20,7 @@ internal sealed partial class LoadPublisher(IGrainFactory grains, IEngineHost en
         {
             try
             {
-                view.Replace(await board.ExchangeAsync(engine.Report()));
+                view.Replace(await board.ExchangeAsync(await engine.ReportAsync()));
             }
             catch (Exception error) when (error is not OperationCanceledException)
             {

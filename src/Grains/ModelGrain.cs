@@ -40,5 +40,5 @@ internal sealed class ModelGrain(IEngineHost engine, SessionStore store) : Grain
 
     public Task<bool> CancelAsync(string sessionId) => engine.CancelAsync(sessionId);
 
-    public Task<EngineReport> ReportAsync() => Task.FromResult(engine.Report());
+    public Task<EngineReport> ReportAsync() => engine.ReportAsync();
 }

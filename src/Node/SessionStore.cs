@@ -233,6 +233,10 @@ public sealed class SessionStore : IDisposable
 
         public void End(string sessionId) => store.End(sessionId);
 
-        public void Commit() => store.Flush();
+        public IReadOnlyList<string> Commit()
+        {
+            store.Flush();
+            return [];
+        }
     }
 }

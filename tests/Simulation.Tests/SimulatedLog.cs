@@ -34,7 +34,7 @@ internal sealed class SimulatedLog : ISessionLog
     public void End(string sessionId) =>
         _pending.Add(() => Assert.True(Over.Add(sessionId), $"{sessionId} ended twice"));
 
-    public void Commit()
+    public IReadOnlyList<string> Commit()
     {
         if (DieAtCommit)
         {
@@ -48,6 +48,7 @@ internal sealed class SimulatedLog : ISessionLog
         }
 
         _pending.Clear();
+        return [];
     }
 
     /// <summary>What was not committed is gone.</summary>

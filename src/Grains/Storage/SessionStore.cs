@@ -126,29 +126,29 @@ public sealed class SessionStore(NpgsqlDataSource database)
 
     /// <summary>
     /// Appends entries of many sessions in one statement. Returns the sessions whose epoch is no longer theirs: nothing of them was
-    /// written, and their engine must drop them.
+    /// written, and their engine must drop them. Blocks: it is called by the engine's own thread.
     /// </summary>
-    public async Task<IReadOnlyList<string>> AppendAsync(IReadOnlyList<EntryWrite> writes, CancellationToken cancellation)
+    public IReadOnlyList<string> Append(IReadOnlyList<EntryWrite> writes)
     {
         if (writes.Count == 0)
         {
             return [];
         }
 
-        await using NpgsqlCommand command = database.CreateCommand("""
+        using NpgsqlCommand command = database.CreateCommand("""
             WITH given AS (
                 SELECT * FROM unnest($1::text[], $2::bigint[], $3::int[], $4::jsonb[], $5::bool[])
                     AS t (session_id, epoch, position, entry, last)),
             owned AS (
                 SELECT s.id FROM pix_session s
-                WHERE (s.id, s.epoch) IN (SELECT session_id, epoch FROM given) FOR UPDATE),
+                WHERE (s.id, s.epoch) IN (SELECT session_id, epoch FROM given) ORDER BY s.id FOR UPDATE),
             added AS (
                 INSERT INTO pix_session_entry (session_id, position, epoch, entry)
                 SELECT g.session_id, g.position, g.epoch, g.entry FROM given g JOIN owned o ON o.id = g.session_id
                 WHERE g.entry IS NOT NULL
                 ON CONFLICT (session_id, position) DO NOTHING),
             ended AS (
-                UPDATE pix_session s SET over = true FROM given g
+                UPDATE pix_session s SET over = true FROM given g JOIN owned o ON o.id = g.session_id
                 WHERE g.last AND s.id = g.session_id AND s.epoch = g.epoch)
             SELECT DISTINCT session_id FROM given WHERE session_id NOT IN (SELECT id FROM owned)
             """);
@@ -162,8 +162,8 @@ public sealed class SessionStore(NpgsqlDataSource database)
         });
         command.Parameters.Add(new() { Value = writes.Select(write => write.Last).ToArray() });
         var lost = new List<string>();
-        await using NpgsqlDataReader row = await command.ExecuteReaderAsync(cancellation);
-        while (await row.ReadAsync(cancellation))
+        using NpgsqlDataReader row = command.ExecuteReader();
+        while (row.Read())
         {
             lost.Add(row.GetString(0));
         }

@@ -143,6 +143,26 @@ public sealed class EngineCore : IDisposable
         return true;
     }
 
+    /// <summary>
+    /// Lets a session go so that another engine can take it up from the log: what was computed is committed, what it held is free,
+    /// its readers come to an end without a last event. False: it is not here.
+    /// </summary>
+    public bool HandOver(string sessionId)
+    {
+        if (!_sessions.TryGetValue(sessionId, out EngineSession? session))
+        {
+            return false;
+        }
+
+        Publish();
+        if (_sessions.ContainsKey(sessionId))
+        {
+            Drop(session);
+        }
+
+        return true;
+    }
+
     /// <summary>A search came back: hits, or an error. Late answers of searches that timed out or were cancelled are dropped.</summary>
     public void CompleteSearch(string sessionId, int turn, RetrievalResult? result, Exception? error)
     {
@@ -463,6 +483,11 @@ public sealed class EngineCore : IDisposable
         bool well = session.Machine.Events[^1] is Finished;
         _count.Finished += well ? 1 : 0;
         _count.Failed += well ? 0 : 1;
+        Free(session);
+    }
+
+    private void Free(EngineSession session)
+    {
         Scheduler.End(session);
         Ledger.Leave(session.Tenant);
         if (session.SearchDeadline is not null)
@@ -488,8 +513,27 @@ public sealed class EngineCore : IDisposable
             return;
         }
 
-        _log.Commit();
+        foreach (string lost in _log.Commit())
+        {
+            if (_touched.FirstOrDefault(session => session.Id == lost) is { } session)
+            {
+                Drop(session);
+            }
+        }
+
         Deliver();
+    }
+
+    /// <summary>Frees what a session held; it goes on elsewhere, so neither the log nor readers hear of an end.</summary>
+    private void Drop(EngineSession session)
+    {
+        _touched.RemoveAll(touched => touched == session);
+        if (_sessions.ContainsKey(session.Id))
+        {
+            Free(session);
+        }
+
+        session.Stream.Abandon();
     }
 
     private void Deliver()

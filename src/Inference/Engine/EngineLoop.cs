@@ -62,6 +62,12 @@ public sealed class EngineLoop : IAsyncDisposable
     /// <summary>Ends a session; everything it held is free when the task completes. False: it is not in the engine.</summary>
     public Task<bool> CancelAsync(string sessionId) => AskAsync(core => core.Cancel(sessionId));
 
+    /// <summary>
+    /// Lets a session go without an end, for another engine to take up from the log; everything it held is free when the task
+    /// completes. False: it is not in the engine.
+    /// </summary>
+    public Task<bool> HandOverAsync(string sessionId) => AskAsync(core => core.HandOver(sessionId));
+
     /// <summary>A look at the engine, between two steps.</summary>
     public Task<EngineStats> StatsAsync() => AskAsync(core => core.Stats);
 

@@ -62,6 +62,22 @@ public sealed class EventStream(int bufferMax, Action onRoom)
         waiting?.SetResult();
     }
 
+    /// <summary>
+    /// Ends reading without a last event: the session goes on elsewhere. Readers come to the end of what they were given and ask
+    /// whoever moved it.
+    /// </summary>
+    public void Abandon()
+    {
+        TaskCompletionSource? waiting;
+        lock (_lock)
+        {
+            _closed = true;
+            (waiting, _waiting) = (_waiting, null);
+        }
+
+        waiting?.SetResult();
+    }
+
     /// <summary>Events from a sequence number on, past ones first, until the last one.</summary>
     public async IAsyncEnumerable<SessionEvent> ReadAsync(long from,
         [EnumeratorCancellation] CancellationToken cancellation = default)

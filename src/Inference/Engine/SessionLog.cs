@@ -59,8 +59,11 @@ public interface ISessionLog
     /// <summary>A session is over: it will not be resumed.</summary>
     void End(string sessionId);
 
-    /// <summary>Makes everything so far durable.</summary>
-    void Commit();
+    /// <summary>
+    /// Makes everything so far durable. Returns the sessions that somebody else owns by now: nothing of theirs was written, and
+    /// the engine drops them without a word to their readers. A log that has one owner returns none.
+    /// </summary>
+    IReadOnlyList<string> Commit();
 }
 
 /// <summary>Keeps nothing: sessions end with the process.</summary>
@@ -82,7 +85,5 @@ public sealed class NoSessionLog : ISessionLog
     }
 
     /// <inheritdoc/>
-    public void Commit()
-    {
-    }
+    public IReadOnlyList<string> Commit() => [];
 }

@@ -260,6 +260,61 @@ public sealed class EngineCoreTests
     }
 
     [Fact]
+    public void HandOver_AtEveryTick_AnotherEngineGoesOnByteForByte()
+    {
+        using var whole = new EngineHarness();
+        string id = whole.Submit(Two + Region, picture: 3);
+        whole.Run();
+        string expected = Json(whole.Events(id));
+
+        for (int ticks = 0; ; ticks++)
+        {
+            using var first = new EngineHarness();
+            string same = first.Submit(whole.Requests[id]);
+            for (int i = 0; i < ticks; i++)
+            {
+                first.Core.Tick();
+                if (first.Searches.Count > 0)
+                {
+                    first.AnswerFirst();
+                }
+            }
+
+            if (!first.Core.HandOver(same))
+            {
+                Assert.Equal(expected, Json(first.Events(same)));
+                return;
+            }
+
+            Assert.True(first.Stream(same).IsClosed);
+            Assert.DoesNotContain(first.Events(same), item => item is Finished or Failed);
+            Assert.DoesNotContain(same, first.Ended);
+            AssertIdle(first);
+            using var second = new EngineHarness();
+            second.Submit(first.Requests[same] with { Replay = first.Logs[same] });
+            second.Run();
+            Assert.Equal(expected, Json(second.Events(same)));
+        }
+    }
+
+    [Fact]
+    public void Commit_SessionOwnedElsewhere_IsDroppedWithoutAWord()
+    {
+        using var engine = new EngineHarness();
+        string lost = engine.Submit(Plain);
+        string kept = engine.Submit(Plain);
+        engine.Core.Tick();
+        int seen = engine.Events(lost).Count;
+        engine.Lost.Add(lost);
+        engine.Run();
+
+        Assert.Equal(seen, engine.Events(lost).Count);
+        Assert.True(engine.Stream(lost).IsClosed);
+        Assert.IsType<Finished>(engine.Events(kept)[^1]);
+        AssertIdle(engine);
+    }
+
+    [Fact]
     public void Schedule_TenantWithManyRequests_DoesNotHoldUpAnother()
     {
         using var engine = new EngineHarness(new EngineOptions { RunningMax = 2, PageCount = 256 });

@@ -32,6 +32,9 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
     /// <summary>Sessions that the log was told are over.</summary>
     public HashSet<string> Ended { get; } = [];
 
+    /// <summary>Sessions that the next commit says somebody else owns.</summary>
+    public List<string> Lost { get; } = [];
+
     public Dictionary<string, EngineRequest> Requests { get; } = [];
 
     public static RgbImage Picture(int seed) =>
@@ -123,8 +126,11 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
 
     public void End(string sessionId) => Assert.True(Ended.Add(sessionId), $"{sessionId} ended twice");
 
-    public void Commit()
+    public IReadOnlyList<string> Commit()
     {
+        string[] lost = [.. Lost];
+        Lost.Clear();
+        return lost;
     }
 
     public void Dispose()

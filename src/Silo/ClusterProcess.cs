@@ -1,0 +1,99 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using Orleans.Hosting;
+using PixSearch.Abstractions;
+using PixSearch.Gateway;
+using PixSearch.Grains;
+using PixSearch.Grains.Storage;
+
+namespace PixSearch.Silo;
+
+/// <summary>Puts a process together, runs it until it is asked to end, and takes it down in order.</summary>
+internal static class ClusterProcess
+{
+    /// <summary>Runs a role; returns the exit code.</summary>
+    public static async Task<int> RunAsync(SiloRole role, SiloSettings settings, TextWriter output, CancellationToken stop)
+    {
+        await using NpgsqlDataSource database = NpgsqlDataSource.Create(settings.Postgres);
+        var store = new SessionStore(database);
+        await using SiloEngine? engine = role == SiloRole.Gateway ? null : SiloEngine.Open(settings, store);
+        using IHost host = Build(role, settings, database, store, engine);
+        await host.StartAsync(stop);
+        engine?.Started(host.Services);
+        try
+        {
+            if (role == SiloRole.Silo)
+            {
+                await using var doors = new SiloDoors(settings, host.Services);
+                await doors.StartAsync(stop);
+                await AnnounceAsync(output, role, doors.Address, null);
+                await host.WaitForShutdownAsync(stop);
+                await doors.DrainAsync();
+            }
+            else
+            {
+                await RunGatewayAsync(role, settings, store, host, output, stop);
+            }
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            // Asked to end: the rest is the orderly way down.
+        }
+
+        await host.StopAsync(CancellationToken.None);
+        return 0;
+    }
+
+    private static async Task RunGatewayAsync(SiloRole role, SiloSettings settings, SessionStore store, IHost host,
+        TextWriter output, CancellationToken stop)
+    {
+        var answers = new ClusterAnswerService(host.Services.GetRequiredService<IGrainFactory>(), store, TimeProvider.System);
+        var options = new GatewayOptions
+        {
+            Host = settings.ListenAddress,
+            Port = settings.HttpPort,
+            GrpcPort = settings.GrpcPort,
+            TenantsFile = settings.Tenants.Length > 0 ? settings.Tenants : null,
+        };
+        var catalog = new ClusterCatalog(settings);
+        await using var gateway = new GatewayServer(options, new GatewayServices(answers, catalog, null, null),
+            logging => logging.AddConsole());
+        await gateway.StartAsync(stop);
+        await AnnounceAsync(output, role, gateway.HttpAddress, gateway.GrpcAddress);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, gateway.Stopping);
+        await host.WaitForShutdownAsync(either.Token);
+        await gateway.StopAsync();
+    }
+
+    private static IHost Build(SiloRole role, SiloSettings settings, NpgsqlDataSource database, SessionStore store,
+        SiloEngine? engine)
+    {
+        HostApplicationBuilder builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings
+        {
+            DisableDefaults = true,
+        });
+        builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+        builder.Services.AddSingleton(TimeProvider.System).AddSingleton(database).AddSingleton(store);
+        if (role == SiloRole.Gateway)
+        {
+            builder.UseOrleansClient(client => Clustering.Configure(client, settings));
+        }
+        else
+        {
+            engine!.Register(builder.Services);
+            builder.UseOrleans(silo =>
+            {
+                Clustering.Configure(silo, settings);
+                silo.AddPixSearchGrains();
+            });
+        }
+
+        return builder.Build();
+    }
+
+    /// <summary>One line that a script or test can read: where the doors are.</summary>
+    private static Task AnnounceAsync(TextWriter output, SiloRole role, Uri http, Uri? grpc) =>
+        output.WriteLineAsync($"ready role={role} http={http} grpc={grpc}".TrimEnd());
+}

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using Npgsql;
+using PixSearch.Abstractions;
+using PixSearch.Grains.Storage;
+using PixSearch.Silo;
+
+// One executable, several roles: a silo with an engine, a gateway, or both in one process.
+var role = new Option<SiloRole>("--role")
+{
+    Description = "silo, gateway or all.",
+    DefaultValueFactory = _ => SiloRole.All,
+};
+var initialize = new Option<bool>("--init-db") { Description = "Create the tables in PostgreSQL and end; may be run again." };
+var probe = new Option<string?>("--probe") { Description = "Ask a URL and end with 0 when it answers 2xx (container health)." };
+var root = new RootCommand("PixSearch silo: settings come from PIXSEARCH__* variables.") { role, initialize, probe };
+root.SetAction(async (parsed, cancellation) =>
+{
+    try
+    {
+        if (parsed.GetValue(probe) is { } url)
+        {
+            using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(4) };
+            using HttpResponseMessage answer = await client.GetAsync(new Uri(url), cancellation);
+            return answer.IsSuccessStatusCode ? 0 : 1;
+        }
+
+        SiloSettings settings = SiloSettings.FromEnvironment(Environment.GetEnvironmentVariable);
+        if (parsed.GetValue(initialize))
+        {
+            await using NpgsqlDataSource database = NpgsqlDataSource.Create(settings.Postgres);
+            await new SessionStore(database).InitializeAsync(cancellation);
+            return 0;
+        }
+
+        return await ClusterProcess.RunAsync(parsed.GetValue(role), settings, Console.Out, cancellation);
+    }
+    catch (Exception error) when (error is PixException or HttpRequestException or NpgsqlException)
+    {
+        Console.Error.WriteLine($"pixsearch-silo: {error.Message}");
+        return 2;
+    }
+});
+return await root.Parse(args).InvokeAsync();

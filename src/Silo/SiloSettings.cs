@@ -1,0 +1,92 @@
+using PixSearch.Abstractions;
+
+namespace PixSearch.Silo;
+
+/// <summary>Settings of a process of the cluster, from the environment (<c>PIXSEARCH__NAME</c>).</summary>
+public sealed record SiloSettings
+{
+    /// <summary>Silos with the same id form one cluster.</summary>
+    public string ClusterId { get; init; } = "pixsearch";
+
+    /// <summary>Survives redeployments; part of grain identity.</summary>
+    public string ServiceId { get; init; } = "pixsearch";
+
+    /// <summary>Connection string of PostgreSQL; required.</summary>
+    public required string Postgres { get; init; }
+
+    /// <summary>Folder whose subfolders are models.</summary>
+    public string Models { get; init; } = "models";
+
+    /// <summary>Name of the model that answers when a request names none.</summary>
+    public string DefaultModel { get; init; } = "pixsearch-nano";
+
+    /// <summary>Folder of the index encoder; empty for text indexes only.</summary>
+    public string Encoder { get; init; } = "";
+
+    /// <summary>Folders of indexes, separated by ':', the default first.</summary>
+    public string Indexes { get; init; } = "";
+
+    /// <summary>Tensors: <c>cpu</c>, or <c>cuda</c> where the TorchSharp backend is part of the build.</summary>
+    public string Backend { get; init; } = "cpu";
+
+    /// <summary>Address that other silos reach this one at.</summary>
+    public string AdvertisedAddress { get; init; } = "127.0.0.1";
+
+    /// <summary>Address that the HTTP and gRPC doors listen on.</summary>
+    public string ListenAddress { get; init; } = "0.0.0.0";
+
+    /// <summary>Silo to silo.</summary>
+    public int SiloPort { get; init; } = ServiceEndpoints.SiloPort;
+
+    /// <summary>Clients to silo.</summary>
+    public int GatewayPort { get; init; } = ServiceEndpoints.SiloGatewayPort;
+
+    /// <summary>Health, metrics and, in a gateway, the HTTP door; 0 for a free one.</summary>
+    public int HttpPort { get; init; } = ServiceEndpoints.HttpPort;
+
+    /// <summary>gRPC door of a gateway; 0 for a free one.</summary>
+    public int GrpcPort { get; init; } = ServiceEndpoints.GrpcPort;
+
+    /// <summary>Tenants file of a gateway; empty for one tenant without key.</summary>
+    public string Tenants { get; init; } = "";
+
+    /// <summary>Reads the environment.</summary>
+    /// <exception cref="PixException">A required setting is missing, or a port is not a number: names the variable.</exception>
+    public static SiloSettings FromEnvironment(Func<string, string?> read)
+    {
+        var defaults = new SiloSettings { Postgres = "" };
+        string Text(string name, string fallback) => read($"PIXSEARCH__{name}") is { Length: > 0 } value ? value : fallback;
+        return new SiloSettings
+        {
+            ClusterId = Text("CLUSTERID", defaults.ClusterId),
+            ServiceId = Text("SERVICEID", defaults.ServiceId),
+            Postgres = read("PIXSEARCH__POSTGRES") is { Length: > 0 } postgres ? postgres : throw new PixException(
+                PixErrorKind.InvalidArgument, "PIXSEARCH__POSTGRES is not set: it must hold PostgreSQL's connection string."),
+            Models = Text("MODELS", defaults.Models),
+            DefaultModel = Text("DEFAULTMODEL", defaults.DefaultModel),
+            Encoder = Text("ENCODER", defaults.Encoder),
+            Indexes = Text("INDEXES", defaults.Indexes),
+            Backend = Text("BACKEND", defaults.Backend),
+            AdvertisedAddress = Text("ADVERTISEDADDRESS", defaults.AdvertisedAddress),
+            ListenAddress = Text("LISTENADDRESS", defaults.ListenAddress),
+            SiloPort = Port(read, "SILOPORT", defaults.SiloPort),
+            GatewayPort = Port(read, "GATEWAYPORT", defaults.GatewayPort),
+            HttpPort = Port(read, "HTTPPORT", defaults.HttpPort),
+            GrpcPort = Port(read, "GRPCPORT", defaults.GrpcPort),
+            Tenants = Text("TENANTS", defaults.Tenants),
+        };
+    }
+
+    private static int Port(Func<string, string?> read, string name, int fallback)
+    {
+        string? text = read($"PIXSEARCH__{name}");
+        if (string.IsNullOrEmpty(text))
+        {
+            return fallback;
+        }
+
+        return ushort.TryParse(text, out ushort port)
+            ? port
+            : throw new PixException(PixErrorKind.InvalidArgument, $"PIXSEARCH__{name} is '{text}'; it must be a port, 0-65535.");
+    }
+}
