@@ -13,7 +13,8 @@ namespace PixSearch.Grains;
 /// </summary>
 public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore store, TimeProvider time) : IAnswerService
 {
-    // A cluster that loses a silo is whole again within the membership timeout (ADR 4: about 5 s); readers wait that long and some.
+    // A cluster that loses a silo is whole again within the membership timeout (ADR 4: about 5 s); readers wait that
+    // long and some.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
@@ -22,7 +23,8 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     {
         string id = Guid.CreateVersion7(time.GetUtcNow()).ToString("N");
         string hash = await store.PutPictureAsync(request.Picture, cancellation);
-        // A rough cost is enough to compare queues: a token each four characters, the answer's limit, and a picture's slots.
+        // A rough cost is enough to compare queues: a token each four characters, the answer's limit, and a
+        // picture's slots.
         double pictureCost = request.Picture.IsEmpty ? 0 : 256;
         double cost = (request.Question.Length / 4.0) + request.Sampling.MaxTokens + pictureCost;
         EnginePlacement.Carry(new EngineWish(request.Model, hash, cost, pictureCost));
@@ -142,7 +144,7 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
 
     private static bool IsLoss(Exception error, CancellationToken cancellation) =>
         !cancellation.IsCancellationRequested
-        && error is OrleansException or TimeoutException or GrainErrorException
+        && error is OrleansException or EnumerationAbortedException or TimeoutException or GrainErrorException
             or OperationCanceledException;
 
     private static async ValueTask DisposeQuietlyAsync(IAsyncEnumerator<EventMessage> events, Exception? loss)

@@ -13,7 +13,8 @@ using PixSearch.Inference.Sessions;
 namespace PixSearch.Grains;
 
 /// <summary>
-/// The silo's one engine: decodes pictures off the grains' turns, submits sessions with their log, remembers their streams for readers.
+/// The silo's one engine: decodes pictures off the grains' turns, submits sessions with their log, remembers their
+/// streams for readers.
 /// </summary>
 public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHostSettings settings, ILocalSiloDetails silo)
     : IEngineHost

@@ -6,7 +6,8 @@ using PixSearch.Grains.Placement;
 
 namespace PixSearch.Grains;
 
-/// <summary>What a silo must register for these grains, besides <see cref="IEngineHost"/> and <see cref="IShardHost"/>.</summary>
+/// <summary>What a silo must register for these grains, besides <see cref="IEngineHost"/> and
+/// <see cref="IShardHost"/>.</summary>
 public static class GrainsHosting
 {
     /// <summary>Placement, the load board's publisher and its view.</summary>

@@ -4,15 +4,18 @@ using PixSearch.Grains.Contracts;
 namespace PixSearch.Grains;
 
 /// <summary>
-/// The silo's engine as its grains use it: implemented over the same node that the embedded profile runs, replaced in tests.
+/// The silo's engine as its grains use it: implemented over the same node that the embedded profile runs, replaced
+/// in tests.
 /// All methods may be called from any thread; none computes on the caller's.
 /// </summary>
 public interface IEngineHost
 {
-    /// <summary>Starts or resumes a session under an epoch; an older epoch of the same session is dropped first.</summary>
+    /// <summary>Starts or resumes a session under an epoch; an older epoch of the same session is dropped
+    /// first.</summary>
     Task RunAsync(StoredSession session, CancellationToken cancellation);
 
-    /// <summary>Events of a session that runs here; throws <see cref="PixErrorKind.NotFound"/> when it does not.</summary>
+    /// <summary>Events of a session that runs here; throws <see cref="PixErrorKind.NotFound"/> when it does
+    /// not.</summary>
     IAsyncEnumerable<SessionEvent> ReadAsync(string sessionId, long fromSequence, CancellationToken cancellation);
 
     /// <summary>Ends a session; its resources are back when the task completes.</summary>
@@ -21,7 +24,8 @@ public interface IEngineHost
     /// <summary>What the engine holds and how busy it is.</summary>
     Task<EngineReport> ReportAsync();
 
-    /// <summary>Takes no new session and lets all go, for others to take up; completes when the engine holds none.</summary>
+    /// <summary>Takes no new session and lets all go, for others to take up; completes when the engine holds
+    /// none.</summary>
     Task DrainAsync();
 }
 

@@ -9,7 +9,8 @@ namespace PixSearch.Grains;
 internal sealed partial class LoadPublisher(IGrainFactory grains, IEngineHost engine, LoadView view, TimeProvider time,
     ILogger<LoadPublisher> log) : BackgroundService
 {
-    /// <summary>Half the age at which a queue estimate is of no use any more: an engine turns over its queue in about two seconds.</summary>
+    /// <summary>Half the age at which a queue estimate is of no use any more: an engine turns over its queue in
+    /// about two seconds.</summary>
     public static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
 
     protected override async Task ExecuteAsync(CancellationToken stopping)

@@ -8,7 +8,8 @@ using PixSearch.Grains.Storage;
 namespace PixSearch.Grains;
 
 /// <summary>
-/// This silo's engine behind a name. Reentrant: every method only hands over to the engine's own thread and has no state of its own to
+/// This silo's engine behind a name. Reentrant: every method only hands over to the engine's own thread and has no
+/// state of its own to
 /// guard.
 /// </summary>
 [SiloKeyPlacement]

@@ -44,7 +44,8 @@ internal sealed partial class RetrievalGrain(IShardHost shards, TimeProvider tim
     }
 }
 
-/// <summary>One shard: hands the query to the index that this silo has opened. The scan runs on the thread pool, not in the turn.</summary>
+/// <summary>One shard: hands the query to the index that this silo has opened. The scan runs on the thread pool, not
+/// in the turn.</summary>
 [Reentrant]
 internal sealed class IndexShardGrain(IShardHost shards) : Grain, IIndexShardGrain
 {

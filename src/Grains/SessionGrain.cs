@@ -11,11 +11,14 @@ using PixSearch.Inference.Placement;
 namespace PixSearch.Grains;
 
 /// <summary>
-/// Finds an engine for its session and keeps it going: when the engine is lost, another one claims the session and replays its log.
+/// Finds an engine for its session and keeps it going: when the engine is lost, another one claims the session and
+/// replays its log.
 /// </summary>
 /// <remarks>
-/// Reentrant, since streamed reads interleave anyhow (enumeration calls are always-interleave); what must not overlap, choosing and
-/// starting an engine, is guarded by the grain's own gate. All of its state is in the store; losing the activation loses
+/// Reentrant, since streamed reads interleave anyhow (enumeration calls are always-interleave); what must not
+/// overlap, choosing and
+/// starting an engine, is guarded by the grain's own gate. All of its state is in the store; losing the activation
+/// loses
 /// nothing, and the engine goes on meanwhile.
 /// </remarks>
 [EnginePlacement]
@@ -23,7 +26,8 @@ namespace PixSearch.Grains;
 internal sealed partial class SessionGrain(SessionStore store, LoadView view, ILocalSiloDetails silo,
     ILogger<SessionGrain> log) : Grain, ISessionGrain
 {
-    // An engine that refuses is not asked again for this session; with every engine asked once the session fails as overloaded.
+    // An engine that refuses is not asked again for this session; with every engine asked once the session fails as
+    // overloaded.
     private const int EnginesTriedMax = 8;
 
     private readonly SemaphoreSlim _gate = new(1, 1);
@@ -106,7 +110,8 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
         return _engine!;
     }
 
-    /// <summary>Makes some engine run the session; does nothing when another caller already replaced the lost one.</summary>
+    /// <summary>Makes some engine run the session; does nothing when another caller already replaced the lost
+    /// one.</summary>
     private async Task PlaceAsync(string? lost)
     {
         await _gate.WaitAsync();
@@ -175,7 +180,7 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
 
     private static bool IsLoss(Exception error, CancellationToken cancellation) =>
         !cancellation.IsCancellationRequested
-        && error is OrleansException or TimeoutException or OperationCanceledException
+        && error is OrleansException or EnumerationAbortedException or TimeoutException or OperationCanceledException
             or PixException { Kind: PixErrorKind.NotFound };
 
     private static async ValueTask DisposeQuietlyAsync(IAsyncEnumerator<EventMessage> events, bool lost)

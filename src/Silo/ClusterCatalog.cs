@@ -4,7 +4,8 @@ using PixSearch.Models.Plum;
 
 namespace PixSearch.Silo;
 
-/// <summary>What the cluster serves, as a gateway knows it: from the model folders' configuration, without loading weights.</summary>
+/// <summary>What the cluster serves, as a gateway knows it: from the model folders' configuration, without loading
+/// weights.</summary>
 internal sealed class ClusterCatalog : INodeCatalog
 {
     public ClusterCatalog(SiloSettings settings)

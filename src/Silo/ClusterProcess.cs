@@ -29,7 +29,7 @@ internal static class ClusterProcess
                 await using var doors = new SiloDoors(settings, host.Services);
                 await doors.StartAsync(stop);
                 await AnnounceAsync(output, role, doors.Address, null);
-                await host.WaitForShutdownAsync(stop);
+                await WaitForSignalAsync(host, stop);
                 await doors.DrainAsync();
             }
             else
@@ -39,7 +39,7 @@ internal static class ClusterProcess
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            // Asked to end: the rest is the orderly way down.
+            // Asked to end while starting: the rest is the orderly way down.
         }
 
         await host.StopAsync(CancellationToken.None);
@@ -62,9 +62,28 @@ internal static class ClusterProcess
             logging => logging.AddConsole());
         await gateway.StartAsync(stop);
         await AnnounceAsync(output, role, gateway.HttpAddress, gateway.GrpcAddress);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, gateway.Stopping);
-        await host.WaitForShutdownAsync(either.Token);
+        await WaitForSignalAsync(host, stop, gateway.Stopping);
         await gateway.StopAsync();
+    }
+
+    /// <summary>
+    /// Until SIGTERM or SIGINT. Not WaitForShutdownAsync: that stops the silo before its sessions could be handed over.
+    /// </summary>
+    private static async Task WaitForSignalAsync(IHost host, params CancellationToken[] others)
+    {
+        CancellationToken asked = host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
+        var signal = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var registrations = new List<CancellationTokenRegistration>();
+        foreach (CancellationToken token in others.Append(asked))
+        {
+            registrations.Add(token.Register(() => signal.TrySetResult()));
+        }
+
+        await signal.Task;
+        foreach (CancellationTokenRegistration registration in registrations)
+        {
+            await registration.DisposeAsync();
+        }
     }
 
     private static IHost Build(SiloRole role, SiloSettings settings, NpgsqlDataSource database, SessionStore store,

@@ -7,7 +7,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Silo;
 
 /// <summary>
-/// The indexes that are on this silo's disk or volume. An index folder is one shard, or holds folders <c>shard-0</c>, <c>shard-1</c>, …
+/// The indexes that are on this silo's disk or volume. An index folder is one shard, or holds folders
+/// <c>shard-0</c>, <c>shard-1</c>, …
 /// </summary>
 internal sealed class IndexFolders : IShardHost, IDisposable
 {

@@ -51,7 +51,8 @@ public sealed record SiloSettings
     public string Tenants { get; init; } = "";
 
     /// <summary>Reads the environment.</summary>
-    /// <exception cref="PixException">A required setting is missing, or a port is not a number: names the variable.</exception>
+    /// <exception cref="PixException">A required setting is missing, or a port is not a number: names the
+    /// variable.</exception>
     public static SiloSettings FromEnvironment(Func<string, string?> read)
     {
         var defaults = new SiloSettings { Postgres = "" };

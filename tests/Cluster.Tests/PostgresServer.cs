@@ -5,7 +5,8 @@ using System.Net.Sockets;
 namespace PixSearch.Cluster.Tests;
 
 /// <summary>
-/// A real PostgreSQL of the distribution on a free loopback port, in a folder of its own; stopped and deleted at the end.
+/// A real PostgreSQL of the distribution on a free loopback port, in a folder of its own; stopped and deleted at the
+/// end.
 /// </summary>
 public sealed class PostgresServer : IDisposable
 {

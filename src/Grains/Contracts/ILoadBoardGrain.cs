@@ -3,7 +3,8 @@ using Orleans.Concurrency;
 namespace PixSearch.Grains.Contracts;
 
 /// <summary>
-/// Where silos publish their reports and read everybody's in the same call. Grain key: 0. Holds nothing that cannot be lost: a new
+/// Where silos publish their reports and read everybody's in the same call. Grain key: 0. Holds nothing that cannot
+/// be lost: a new
 /// activation is complete again after one period.
 /// </summary>
 [Alias("pixsearch.ILoadBoardGrain")]

@@ -2,7 +2,8 @@ using Orleans.Concurrency;
 
 namespace PixSearch.Grains.Contracts;
 
-/// <summary>Fans a query out to the shards of an index and merges what comes back in time. Stateless: any silo answers.</summary>
+/// <summary>Fans a query out to the shards of an index and merges what comes back in time. Stateless: any silo
+/// answers.</summary>
 [Alias("pixsearch.IRetrievalGrain")]
 public interface IRetrievalGrain : IGrainWithIntegerKey
 {

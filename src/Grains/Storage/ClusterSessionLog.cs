@@ -6,7 +6,8 @@ using PixSearch.Inference.Engine;
 namespace PixSearch.Grains.Storage;
 
 /// <summary>
-/// An engine's session log in the shared store: one statement a step for all of its sessions. While the database is away the
+/// An engine's session log in the shared store: one statement a step for all of its sessions. While the database is
+/// away the
 /// engine waits here: nothing is shown that is not durable, and nothing is lost.
 /// </summary>
 public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : ISessionLog, IDisposable

@@ -7,14 +7,16 @@ using PixSearch.Abstractions;
 namespace PixSearch.Grains.Storage;
 
 /// <summary>
-/// Sessions in PostgreSQL. Every write names the epoch it was made under and is refused by the database when the session has been
+/// Sessions in PostgreSQL. Every write names the epoch it was made under and is refused by the database when the
+/// session has been
 /// claimed since: two activations, or a frozen silo that thaws, can never both write.
 /// </summary>
 public sealed class SessionStore(NpgsqlDataSource database)
 {
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web);
 
-    // Pictures are asked for again when a session moves; a few recent ones save the round trip. Bounded by count: a picture is
+    // Pictures are asked for again when a session moves; a few recent ones save the round trip. Bounded by count: a
+    // picture is
     // at most 32 MB, typical ones 0.1-2 MB.
     private const int PicturesMax = 32;
 
@@ -125,7 +127,8 @@ public sealed class SessionStore(NpgsqlDataSource database)
     }
 
     /// <summary>
-    /// Appends entries of many sessions in one statement. Returns the sessions whose epoch is no longer theirs: nothing of them was
+    /// Appends entries of many sessions in one statement. Returns the sessions whose epoch is no longer theirs:
+    /// nothing of them was
     /// written, and their engine must drop them. Blocks: it is called by the engine's own thread.
     /// </summary>
     public IReadOnlyList<string> Append(IReadOnlyList<EntryWrite> writes)
@@ -137,7 +140,7 @@ public sealed class SessionStore(NpgsqlDataSource database)
 
         using NpgsqlCommand command = database.CreateCommand("""
             WITH given AS (
-                SELECT * FROM unnest($1::text[], $2::bigint[], $3::int[], $4::jsonb[], $5::bool[])
+                SELECT * FROM unnest($1::text[], $2::bigint[], $3::int[], $4::json[], $5::bool[])
                     AS t (session_id, epoch, position, entry, last)),
             owned AS (
                 SELECT s.id FROM pix_session s
@@ -158,7 +161,7 @@ public sealed class SessionStore(NpgsqlDataSource database)
         command.Parameters.Add(new()
         {
             Value = writes.Select(write => write.Entry).ToArray(),
-            NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Jsonb,
+            NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json,
         });
         command.Parameters.Add(new() { Value = writes.Select(write => write.Last).ToArray() });
         var lost = new List<string>();
@@ -202,5 +205,6 @@ public sealed class SessionStore(NpgsqlDataSource database)
     }
 }
 
-/// <summary>One input to append. <paramref name="Entry"/> null with <paramref name="Last"/> only marks the session as over.</summary>
+/// <summary>One input to append. <paramref name="Entry"/> null with <paramref name="Last"/> only marks the session
+/// as over.</summary>
 public readonly record struct EntryWrite(string SessionId, long Epoch, int Position, string? Entry, bool Last);

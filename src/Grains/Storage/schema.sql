@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS pix_session_entry (
     session_id text NOT NULL REFERENCES pix_session (id) ON DELETE CASCADE,
     position integer NOT NULL,
     epoch bigint NOT NULL,
-    entry jsonb NOT NULL,
+    entry json NOT NULL,
     PRIMARY KEY (session_id, position)
 );
 

@@ -1,17 +1,22 @@
 namespace PixSearch.Inference.Placement;
 
 /// <summary>
-/// Which engine takes a session: the one where it is expected to be done first. The estimate is queued cost plus the session's own,
-/// less what a cached picture saves, stretched when pages run short: <c>(queued + own - saved) / max(freeShare, 0.05)</c>.
+/// Which engine takes a session: the one where it is expected to be done first. The estimate is queued cost plus the
+/// session's own,
+/// less what a cached picture saves, stretched when pages run short: <c>(queued + own - saved) / max(freeShare,
+/// 0.05)</c>.
 /// </summary>
 /// <remarks>
-/// Reports are up to a second old, so the best of all would be everybody's choice at once (herding). The caller picks between the
-/// two best with a random bit weighted by their estimates, which keeps the benefit of a cached picture and spreads a burst
+/// Reports are up to a second old, so the best of all would be everybody's choice at once (herding). The caller
+/// picks between the
+/// two best with a random bit weighted by their estimates, which keeps the benefit of a cached picture and spreads a
+/// burst
 /// (power of two choices, Mitzenmacher 2001, on the informed pair).
 /// </remarks>
 public static class EngineChoice
 {
-    // Below 5 % of free pages a session would only preempt others; the stretch is bounded so that estimates stay comparable.
+    // Below 5 % of free pages a session would only preempt others; the stretch is bounded so that estimates stay
+    // comparable.
     private const double FreeShareMin = 0.05;
 
     /// <summary>The index of the engine to use, or -1 when none can take the session.</summary>

@@ -3,10 +3,12 @@ using PixSearch.Abstractions;
 namespace PixSearch.Retrieval.Search;
 
 /// <summary>
-/// Asks every shard of an index at once and merges what comes back in time. A shard that fails or is late is missing from the result, which
+/// Asks every shard of an index at once and merges what comes back in time. A shard that fails or is late is missing
+/// from the result, which
 /// is then flagged partial; when none answers in time the result is empty and partial.
 /// </summary>
-/// <param name="shards">The shards; each holds other documents, scored alike (cosine, or BM25 over its own documents).</param>
+/// <param name="shards">The shards; each holds other documents, scored alike (cosine, or BM25 over its own
+/// documents).</param>
 /// <param name="deadline">How long a shard may take; a session waits for the slowest.</param>
 /// <param name="time">Clock of the deadline.</param>
 /// <param name="onShardLost">Told the shard's number and the reason; may be null.</param>
