@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace PixSearch.Models;
 
-/// <summary>Reading and writing of <c>config.json</c> in the project's layout: names in snake case, as Hugging Face's.</summary>
+/// <summary>Reading and writing of <c>config.json</c> in the project's layout: names in snake case, as Hugging
+/// Face's.</summary>
 internal static class ConfigJson
 {
     private static readonly JsonSerializerOptions s_options = new()

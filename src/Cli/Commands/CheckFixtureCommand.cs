@@ -7,7 +7,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// <c>px check-fixture</c>: runs the model of a file of reference tensors and prints how far each output is from the authors'.
+/// <c>px check-fixture</c>: runs the model of a file of reference tensors and prints how far each output is from the
+/// authors'.
 /// </summary>
 internal static class CheckFixtureCommand
 {
@@ -22,7 +23,8 @@ internal static class CheckFixtureCommand
             Arity = ArgumentArity.OneOrMore,
         };
         Option<string> backend = BackendChoice.Option();
-        var command = new Command("check-fixture", "Compare a model's outputs with reference tensors.") { files, backend };
+        var command = new Command("check-fixture", "Compare a model's outputs with reference tensors.") { files,
+            backend };
         command.SetAction(parsed => Run(parsed.GetValue(files)!, parsed.GetValue(backend),
             parsed.InvocationConfiguration.Output, parsed.InvocationConfiguration.Error));
         return command;
@@ -54,8 +56,9 @@ internal static class CheckFixtureCommand
     private static void Print(FileInfo file, IBackend backend, ParityReport report, TextWriter console)
     {
         string verdict = report.Passed ? "ok" : "OUT OF TOLERANCE";
-        console.WriteLine(FormattableString.Invariant(
-            $"{file.Name}: {report.Kind} on {backend.Name}: {verdict}, largest error {report.ErrorMax:0.0e+00} (tolerance {ParityReport.Tolerance:0.0e+00})"));
+        string numbers = FormattableString.Invariant(
+            $"largest error {report.ErrorMax:0.0e+00} (tolerance {ParityReport.Tolerance:0.0e+00})");
+        console.WriteLine($"{file.Name}: {report.Kind} on {backend.Name}: {verdict}, {numbers}");
         int width = report.Results.Max(result => result.Output.Length);
         foreach (ParityResult result in report.Results)
         {

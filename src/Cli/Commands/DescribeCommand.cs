@@ -20,9 +20,11 @@ internal static class DescribeCommand
             Description = "The region: x,y,width,height in pixels, or a mask (a picture, white inside).",
             Required = true,
         };
-        var question = new Option<string?>("--question") { Description = "A question about <Prompt0>, instead of a description." };
+        var question = new Option<string?>("--question") { Description =
+            "A question about <Prompt0>, instead of a description." };
         var model = new Option<string>("--model") { Description = "Folder of a Pixel-SAIL model.", Required = true };
-        var tokens = new Option<int>("--max-tokens") { Description = "Longest answer.", DefaultValueFactory = _ => 512 };
+        var tokens = new Option<int>("--max-tokens") { Description = "Longest answer.", DefaultValueFactory = _ =>
+            512 };
         Option<string> backend = BackendChoice.Option();
         var command = new Command("describe", "Describe a region of a picture (Pixel-SAIL).")
         {
@@ -33,7 +35,8 @@ internal static class DescribeCommand
             int tokensMax = parsed.GetValue(tokens);
             if (tokensMax is < 1 or > 100_000)
             {
-                throw new PixException(PixErrorKind.InvalidArgument, $"--max-tokens is {tokensMax}; it must be 1 to 100000.");
+                throw new PixException(PixErrorKind.InvalidArgument,
+                    $"--max-tokens is {tokensMax}; it must be 1 to 100000.");
             }
 
             RgbImage image = PictureCodec.DecodeFile(parsed.GetValue(picture)!);
@@ -46,7 +49,8 @@ internal static class DescribeCommand
             }
 
             string text = RegionDescriber.Describe(sail, image,
-                Regions.BoxOrMask("--region", parsed.GetValue(region)!, image), parsed.GetValue(question), tokensMax, cancellation);
+                Regions.BoxOrMask("--region", parsed.GetValue(region)!, image), parsed.GetValue(question), tokensMax,
+                    cancellation);
             parsed.InvocationConfiguration.Output.WriteLine(text);
             return Task.FromResult(0);
         });

@@ -12,7 +12,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// <c>px segment</c>: masks of what a text refers to, one a target with its phrase; or SAM's masks for points, boxes or a mask.
+/// <c>px segment</c>: masks of what a text refers to, one a target with its phrase; or SAM's masks for points, boxes or
+/// a mask.
 /// </summary>
 internal static class SegmentCommand
 {
@@ -27,8 +28,10 @@ internal static class SegmentCommand
             Description = "What to segment: \"the flag on the left and the apple\".",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var question = new Option<string?>("--question") { Description = "The whole question, instead of TEXT in the family's wording." };
-        var points = new Option<string[]>("--point") { Description = "x,y in pixels, or x,y,0 for a point outside (SAM)." };
+        var question = new Option<string?>("--question") { Description =
+            "The whole question, instead of TEXT in the family's wording." };
+        var points = new Option<string[]>("--point") { Description =
+            "x,y in pixels, or x,y,0 for a point outside (SAM)." };
         var boxes = new Option<string[]>("--box") { Description = "x,y,width,height in pixels (SAM)." };
         var mask = new Option<string?>("--mask") { Description = "A rough mask: a picture, white inside (SAM)." };
         var multi = new Option<bool>("--multimask") { Description = "Three masks of different extent (SAM)." };
@@ -39,7 +42,8 @@ internal static class SegmentCommand
         };
         var output = new Option<string?>("--out") { Description = "Write the picture with its masks here (PNG)." };
         var json = new Option<bool>("--json") { Description = "Print masks as COCO run lengths, boxes and scores." };
-        var tokens = new Option<int>("--max-tokens") { Description = "Longest answer.", DefaultValueFactory = _ => 128 };
+        var tokens = new Option<int>("--max-tokens") { Description = "Longest answer.", DefaultValueFactory = _ =>
+            128 };
         Option<string> backend = BackendChoice.Option();
         var command = new Command("segment", "Masks of what a text, a point, a box or a mask refers to.")
         {
@@ -59,12 +63,14 @@ internal static class SegmentCommand
         bool hasText = request.Text is not null || request.Question is not null;
         if (hasPrompts == hasText)
         {
-            throw new PixException(PixErrorKind.InvalidArgument, "Give either TEXT (or --question), or --point, --box, --mask.");
+            throw new PixException(PixErrorKind.InvalidArgument,
+                "Give either TEXT (or --question), or --point, --box, --mask.");
         }
 
         if (request.TokensMax is < 1 or > 100_000)
         {
-            throw new PixException(PixErrorKind.InvalidArgument, $"--max-tokens is {request.TokensMax}; it must be 1 to 100000.");
+            throw new PixException(PixErrorKind.InvalidArgument,
+                $"--max-tokens is {request.TokensMax}; it must be 1 to 100000.");
         }
 
         RgbImage picture = PictureCodec.DecodeFile(request.Picture);
@@ -72,7 +78,8 @@ internal static class SegmentCommand
         using ISegmentingModel model = ModelFolder.Load(backend, request.Model);
         SegmentationResult result = hasText
             ? TextSegmenter.Segment(model, picture,
-                request.Question ?? TextSegmenter.Question(model.Family, request.Text!), request.TokensMax, cancellation)
+                request.Question ?? TextSegmenter.Question(model.Family, request.Text!), request.TokensMax,
+                    cancellation)
             : new SegmentationResult("", Prompted(model, picture, request), []);
         Print(result, picture, request, console);
         return 0;
@@ -90,7 +97,8 @@ internal static class SegmentCommand
         SamPoint[] points = [.. request.Points.Select(Regions.Point)];
         SamBox[] boxes = [.. request.Boxes.Select(text => Regions.Box("--box", text))
             .Select(box => new SamBox(box.X, box.Y, box.X + box.Width, box.Y + box.Height))];
-        return predictor.Predict(points, boxes, request.Mask is null ? null : Regions.Mask(request.Mask), request.Multimask);
+        return predictor.Predict(points, boxes, request.Mask is null ? null : Regions.Mask(request.Mask),
+            request.Multimask);
     }
 
     private static void Print(SegmentationResult result, RgbImage picture, Request request, TextWriter console)
@@ -128,8 +136,9 @@ internal static class SegmentCommand
         foreach (SegmentedTarget target in result.Targets)
         {
             PixelBox box = target.Mask.Box;
-            console.WriteLine(FormattableString.Invariant(
-                $"  [{target.Phrase}] {target.Mask.Area} pixels at {box.X},{box.Y},{box.Width},{box.Height}, score {target.Score:0.00}"));
+            string score = target.Score.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture);
+            string place = $"{box.X},{box.Y},{box.Width},{box.Height}";
+            console.WriteLine($"  [{target.Phrase}] {target.Mask.Area} pixels at {place}, score {score}");
         }
 
         foreach (string note in result.Notes.Concat(result.Targets.Count == 0 ? ["No masks."] : []))

@@ -8,7 +8,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Families;
 
 /// <summary>
-/// Pixel-SAIL 7B on EVEv2 as the engine uses it: <c>qwen_chat</c> template, causal attention, masks as Pixel-SAIL's others.
+/// Pixel-SAIL 7B on EVEv2 as the engine uses it: <c>qwen_chat</c> template, causal attention, masks as Pixel-SAIL's
+/// others.
 /// </summary>
 public sealed class EveSailModel : IVisualPromptModel
 {
@@ -24,7 +25,8 @@ public sealed class EveSailModel : IVisualPromptModel
     public EveSailModel(IBackend backend, WeightStore weights, EveSailNetwork network, ITokenizer tokenizer)
     {
         (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
-        TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize, [TurnStart, TurnEnd, LisaModel.SegmentToken]);
+        TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
+            [TurnStart, TurnEnd, LisaModel.SegmentToken]);
         _ends = [tokenizer.IdOf(TurnEnd)];
         _segment = tokenizer.IdOf(LisaModel.SegmentToken);
     }
@@ -161,7 +163,8 @@ public sealed class EveSailModel : IVisualPromptModel
     /// <inheritdoc/>
     public void Dispose() => _weights.Dispose();
 
-    /// <summary>Slots across and down: the shape of the picture, an area of about side², both sides multiples of 32.</summary>
+    /// <summary>Slots across and down: the shape of the picture, an area of about side², both sides multiples of
+    /// 32.</summary>
     internal static (int Width, int Height) GridOf(int width, int height, int areaSide)
     {
         double scale = areaSide / Math.Sqrt((double)width * height);

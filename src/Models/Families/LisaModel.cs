@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Families;
 
 /// <summary>
-/// LISA and GLaMM as the engine uses them: every <c>[SEG]</c> owns a mask, prompted by the hidden state at the token before it.
+/// LISA and GLaMM as the engine uses them: every <c>[SEG]</c> owns a mask, prompted by the hidden state at the token
+/// before it.
 /// </summary>
 public sealed class LisaModel : LlavaSamModel
 {

@@ -8,13 +8,15 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Models.Families;
 
-/// <summary>What PixSearch, LISA and GLaMM share towards the engine: LLaVA's pictures and prompt, SAM's features.</summary>
+/// <summary>What PixSearch, LISA and GLaMM share towards the engine: LLaVA's pictures and prompt, SAM's
+/// features.</summary>
 public abstract class LlavaSamModel : ISegmentingModel
 {
     private readonly LlavaSamNetwork _network;
     private readonly HashSet<int> _ends;
 
-    private protected LlavaSamModel(IBackend backend, WeightStore weights, LlavaSamNetwork network, ITokenizer tokenizer)
+    private protected LlavaSamModel(IBackend backend, WeightStore weights, LlavaSamNetwork network,
+        ITokenizer tokenizer)
     {
         (Backend, Weights, _network, Tokenizer) = (backend, weights, network, tokenizer);
         TokenCheck.Require(tokenizer, network.Sizes.TextConfig.VocabSize,

@@ -12,7 +12,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Families;
 
 /// <summary>
-/// Models in the project's own layout, whichever family: a folder with <c>config.json</c> (whose <c>model_type</c> decides),
+/// Models in the project's own layout, whichever family: a folder with <c>config.json</c> (whose <c>model_type</c>
+/// decides),
 /// <c>tokenizer.json</c> and <c>model.safetensors</c>.
 /// </summary>
 public static class ModelFolder
@@ -109,7 +110,8 @@ public static class ModelFolder
         }
     }
 
-    /// <summary>Writes configuration and weights into a folder, which is made; the tokenizer's file is the caller's.</summary>
+    /// <summary>Writes configuration and weights into a folder, which is made; the tokenizer's file is the
+    /// caller's.</summary>
     /// <param name="configJson">The configuration.</param>
     /// <param name="weights">All weights, in plain form.</param>
     /// <param name="folder">Where to.</param>
@@ -146,7 +148,8 @@ public static class ModelFolder
     private static ElementType StoredType(Weight weight, ElementType type) =>
         weight.Name.EndsWith("gaussian_matrix", StringComparison.Ordinal) ? ElementType.F32 : type;
 
-    // A folder as its authors saved it. Files that leave the vision tower out are joined with CLIP's by px convert --vision.
+    // A folder as its authors saved it. Files that leave the vision tower out are joined with CLIP's by px convert
+    // --vision.
     private static ISegmentingModel LoadPublished(IBackend backend, string folder, string type)
     {
         using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(folder);

@@ -39,7 +39,8 @@ public static class PixSearchFolder
                 new WeightLoadOptions { Trainable = trainable, Ignore = IsUnused }, nameOf),
             weights => new PixSearchModel(backend, weights, new PixSearchNetwork(weights, config), tokenizer));
 
-    /// <summary>Writes configuration and weights into a folder, which is made; the tokenizer's file is the caller's.</summary>
+    /// <summary>Writes configuration and weights into a folder, which is made; the tokenizer's file is the
+    /// caller's.</summary>
     /// <param name="config">The sizes.</param>
     /// <param name="weights">All weights, in plain form.</param>
     /// <param name="folder">Where to.</param>
@@ -48,7 +49,8 @@ public static class PixSearchFolder
         ModelFolder.Save(config.ToJson(), weights, folder, type);
 
     /// <summary>
-    /// Tensors of published PLUM checkpoints that no computation reads: aliases of the prompt encoder, CLIP beyond the hidden
+    /// Tensors of published PLUM checkpoints that no computation reads: aliases of the prompt encoder, CLIP beyond the
+    /// hidden
     /// state that is used, old rotary tables.
     /// </summary>
     internal static bool IsUnused(string name) =>

@@ -4,7 +4,8 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Models.Families;
 
-/// <summary>PixSearch (arXiv 2601.19060) and PLUM as the engine uses them: the tagger says which phrases own masks.</summary>
+/// <summary>PixSearch (arXiv 2601.19060) and PLUM as the engine uses them: the tagger says which phrases own
+/// masks.</summary>
 public sealed class PixSearchModel : LlavaSamModel
 {
     /// <summary>A model over weights that it takes over.</summary>

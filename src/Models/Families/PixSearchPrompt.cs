@@ -2,7 +2,8 @@ namespace PixSearch.Models.Families;
 
 /// <summary>
 /// LLaVA's <c>llava_v1</c> prompt, as PLUM, LISA and GLaMM use it (PLUM without the system text):
-/// <c>USER: &lt;im_start&gt;{picture}&lt;im_end&gt;\n{question} ASSISTANT:</c> after the begin token. The text before and after
+/// <c>USER: &lt;im_start&gt;{picture}&lt;im_end&gt;\n{question} ASSISTANT:</c> after the begin token. The text before
+/// and after
 /// the picture is tokenised separately, as LLaVA's <c>tokenizer_image_token</c> does.
 /// </summary>
 public static class PixSearchPrompt
@@ -18,14 +19,16 @@ public static class PixSearchPrompt
         "The assistant gives helpful, detailed, and polite answers to the human's questions.";
 
     /// <summary>The prompt in slots; the answer's first token follows with a space in front.</summary>
-    /// <param name="tokenizer">Has the begin token and, for a picture, <c>&lt;im_start&gt;</c> and <c>&lt;im_end&gt;</c>.</param>
+    /// <param name="tokenizer">Has the begin token and, for a picture, <c>&lt;im_start&gt;</c> and
+    /// <c>&lt;im_end&gt;</c>.</param>
     /// <param name="question">What the user asks; control tokens in it are defused.</param>
     /// <param name="pictureSlots">Rows of the picture's encoding; 0 for no picture.</param>
     /// <param name="system">Text before the first role; empty for none.</param>
     public static int[] Build(ITokenizer tokenizer, string question, int pictureSlots, string system = "") =>
         Build(tokenizer, question, [.. Enumerable.Range(0, pictureSlots)], system);
 
-    /// <summary>The same with only some rows of the picture's encoding, in order (PixelLM leaves out the padding).</summary>
+    /// <summary>The same with only some rows of the picture's encoding, in order (PixelLM leaves out the
+    /// padding).</summary>
     public static int[] Build(ITokenizer tokenizer, string question, IReadOnlyList<int> pictureRows, string system)
     {
         string before = system.Length == 0 ? "" : $"{system} ";

@@ -9,8 +9,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Families;
 
 /// <summary>
-/// PixelLM as the engine uses it: six codebook tokens <c>[SEG0] .. [SEG5]</c> a mask. The authors hide the padding of a picture
-/// from the language model as keys; here its slots are left out and the positions of the others kept, which is the same.
+/// PixelLM as the engine uses it: six codebook tokens <c>[SEG0] .. [SEG5]</c> a mask. The authors hide the padding of a
+/// picture
+/// from the language model as keys; here its slots are left out and the positions of the others kept, which is the
+/// same.
 /// </summary>
 public sealed class PixelLmModel : ISegmentingModel
 {
@@ -103,7 +105,8 @@ public sealed class PixelLmModel : ISegmentingModel
     }
 
     /// <summary>
-    /// Groups of six codebook tokens, in the order of the text. As in the authors' code their ids are not checked, and a number
+    /// Groups of six codebook tokens, in the order of the text. As in the authors' code their ids are not checked, and
+    /// a number
     /// of tokens that is no multiple of six gives no masks at all.
     /// </summary>
     public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden)
@@ -143,7 +146,8 @@ public sealed class PixelLmModel : ISegmentingModel
     public void Dispose() => _weights.Dispose();
 
     /// <summary>
-    /// Which cells of a grid show the picture: PyTorch's "nearest" of the valid pixels to the grid of patches, and of that to a
+    /// Which cells of a grid show the picture: PyTorch's "nearest" of the valid pixels to the grid of patches, and of
+    /// that to a
     /// coarser grid.
     /// </summary>
     internal static bool[] ValidCells(PixelLmConfig config, int validHeight, int validWidth, int grid)
@@ -163,7 +167,8 @@ public sealed class PixelLmModel : ISegmentingModel
 
     private static IReadOnlyList<int> TokensOf(Grounding grounding)
     {
-        IReadOnlyList<int> tokens = grounding.Tokens ?? [.. Enumerable.Range(grounding.Start, grounding.End - grounding.Start)];
+        IReadOnlyList<int> tokens =
+            grounding.Tokens ?? [.. Enumerable.Range(grounding.Start, grounding.End - grounding.Start)];
         return tokens.Count == PixelLmConfig.TokensPerTarget
             ? tokens
             : throw new ArgumentException($"A target has {PixelLmConfig.TokensPerTarget} tokens, not {tokens.Count}.");

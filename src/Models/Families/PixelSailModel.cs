@@ -8,7 +8,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Families;
 
 /// <summary>
-/// Pixel-SAIL on SOLO as the engine uses it: <c>&lt;vision&gt;</c>, patches, <c>&lt;/vision&gt;</c> see each other; every
+/// Pixel-SAIL on SOLO as the engine uses it: <c>&lt;vision&gt;</c>, patches, <c>&lt;/vision&gt;</c> see each other;
+/// every
 /// <c>[SEG]</c> owns a mask, from its own hidden state and those of the patches.
 /// </summary>
 public sealed class PixelSailModel : IVisualPromptModel
@@ -130,7 +131,8 @@ public sealed class PixelSailModel : IVisualPromptModel
     }
 
     /// <summary>
-    /// The <c>[SEG]</c> tokens whose own hidden state is known: a last one that nothing followed gives no mask, as in the
+    /// The <c>[SEG]</c> tokens whose own hidden state is known: a last one that nothing followed gives no mask, as in
+    /// the
     /// authors' code.
     /// </summary>
     public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden)
@@ -172,7 +174,8 @@ public sealed class PixelSailModel : IVisualPromptModel
     /// <summary>Embedded patches of an encoding. Shape: [patches, hidden].</summary>
     internal static Tensor RowsOf(IImageEncoding image) => Own(image).Rows;
 
-    /// <summary>Patches row by row, each flattened as (colour, row, column). Shape: [patches, 3 * patch * patch].</summary>
+    /// <summary>Patches row by row, each flattened as (colour, row, column). Shape: [patches, 3 * patch *
+    /// patch].</summary>
     internal static float[] Flatten(PreparedPicture picture, int patch)
     {
         (int height, int width) = (picture.Height, picture.Width);

@@ -9,7 +9,8 @@ public static class PromptText
     private const int TokenLengthMax = 32;
 
     /// <summary>
-    /// A user's question in which no text is an added token: <c>&lt;search&gt;</c> becomes <c>search&gt;</c>, so that a question
+    /// A user's question in which no text is an added token: <c>&lt;search&gt;</c> becomes <c>search&gt;</c>, so that a
+    /// question
     /// can neither close the turn nor stand for a picture.
     /// </summary>
     /// <param name="tokenizer">Knows the added tokens.</param>

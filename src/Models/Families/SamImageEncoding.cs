@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Models.Families;
 
-/// <summary>A picture for the families with CLIP and SAM: rows [slots, hidden] and features [1, C, grid, grid].</summary>
+/// <summary>A picture for the families with CLIP and SAM: rows [slots, hidden] and features [1, C, grid,
+/// grid].</summary>
 internal sealed class SamImageEncoding(Tensor rows, Tensor features, PreparedPicture prepared, RgbImage picture)
     : IImageEncoding
 {

@@ -3,7 +3,8 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Models.Families;
 
-/// <summary>One step of several sequences through a decoder: the part of <see cref="ISegmentingModel.Step"/> that is the same
+/// <summary>One step of several sequences through a decoder: the part of <see cref="ISegmentingModel.Step"/> that is
+/// the same
 /// in the families whose pictures enter as rows of embeddings.</summary>
 internal static class SequenceStepper
 {

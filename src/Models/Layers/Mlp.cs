@@ -12,7 +12,8 @@ public sealed class Mlp
     private readonly Dense[] _layers;
     private readonly UnaryOp _activation;
 
-    /// <summary>Layers from <c>sizes[0]</c> through to <c>sizes[^1]</c>; layer i is named <c>i * nameStep</c>.</summary>
+    /// <summary>Layers from <c>sizes[0]</c> through to <c>sizes[^1]</c>; layer i is named <c>i *
+    /// nameStep</c>.</summary>
     public Mlp(WeightScope weights, ReadOnlySpan<int> sizes, UnaryOp activation = UnaryOp.Relu, int nameStep = 1)
     {
         if (sizes.Length < 2)

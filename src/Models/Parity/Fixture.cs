@@ -8,7 +8,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Parity;
 
 /// <summary>
-/// A file of weights, inputs and reference outputs (named <c>test.*</c>) being checked: reads sizes from the metadata and collects
+/// A file of weights, inputs and reference outputs (named <c>test.*</c>) being checked: reads sizes from the metadata
+/// and collects
 /// results.
 /// </summary>
 internal sealed class Fixture : IDisposable

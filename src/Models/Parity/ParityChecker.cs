@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Parity;
 
 /// <summary>
-/// Runs the models of reference-tensor files and measures how far their outputs are from those of the authors' code. Sizes come
+/// Runs the models of reference-tensor files and measures how far their outputs are from those of the authors' code.
+/// Sizes come
 /// from the file's metadata.
 /// </summary>
 public static class ParityChecker

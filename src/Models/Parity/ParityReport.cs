@@ -3,7 +3,8 @@ namespace PixSearch.Models.Parity;
 /// <summary>How far one computed output is from the reference.</summary>
 /// <param name="Output">Name of the tensor in the file, for example <c>test.logits</c>.</param>
 /// <param name="Path">How it was computed, for example <c>cached</c>.</param>
-/// <param name="Error">Largest absolute difference; infinite when a number is not finite. For ids: how many differ.</param>
+/// <param name="Error">Largest absolute difference; infinite when a number is not finite. For ids: how many
+/// differ.</param>
 public sealed record ParityResult(string Output, string Path, float Error);
 
 /// <summary>All results of one file of reference tensors.</summary>

@@ -15,7 +15,8 @@ internal static class PixelLmParity
         int heads = fixture.Int("num_heads", 8);
         if (fixture.Int("levels") != PixelLmMaskDecoder.LevelCount)
         {
-            throw Config.Broken($"levels is {fixture.Int("levels")}; PixelLM's decoder has {PixelLmMaskDecoder.LevelCount}");
+            throw Config.Broken(
+                $"levels is {fixture.Int("levels")}; PixelLM's decoder has {PixelLmMaskDecoder.LevelCount}");
         }
 
         // Only the grid and the width of SAM's sizes are used: PixelLM has no SAM image encoder.

@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Parity;
 
 /// <summary>
-/// Pixel-SAIL: positions, attention rule, decoder (whole, and with the picture's prefix in the cache), features and masks.
+/// Pixel-SAIL: positions, attention rule, decoder (whole, and with the picture's prefix in the cache), features and
+/// masks.
 /// </summary>
 internal static class PixelSailParity
 {
@@ -116,7 +117,8 @@ internal static class PixelSailParity
         fixture.Compare("test.logits", path, network.Text.Logits(fixture.Backend, hidden));
     }
 
-    private static void Masks(Fixture fixture, PixelSailNetwork network, Tensor hidden, int[] ids, int first, int[] grid,
+    private static void Masks(Fixture fixture, PixelSailNetwork network, Tensor hidden, int[] ids, int first,
+        int[] grid,
         int segment)
     {
         IBackend backend = fixture.Backend;

@@ -69,7 +69,8 @@ internal static class PlumHeadsParity
         Tensor zeros = backend.Zeros(new Shape(1, config.OutChans, config.Grid, config.Grid));
         for (int i = 0; i < count; i++)
         {
-            Tensor prompt = feedback.DensePrompt(backend, backend.Slice(queries, 0, 0, i), backend.Slice(masks, 0, 0, i));
+            Tensor prompt = feedback.DensePrompt(backend, backend.Slice(queries, 0, 0, i),
+                backend.Slice(masks, 0, 0, i));
             dense[i] = backend.Add(zeros, prompt);
         }
 

@@ -16,7 +16,8 @@ internal static class SamParity
             EmbedDim = fixture.Int("embed_dim"),
             Depth = fixture.Int("depth"),
             NumHeads = fixture.Int("num_heads"),
-            MlpRatio = fixture.ShapeOf("image_encoder.blocks.0.mlp.lin1.bias")[0] / Math.Max(1, fixture.Int("embed_dim")),
+            MlpRatio = fixture.ShapeOf("image_encoder.blocks.0.mlp.lin1.bias")[0] / Math.Max(1,
+                fixture.Int("embed_dim")),
             WindowSize = fixture.Int("window_size"),
             GlobalAttnIndexes = fixture.Ints("global_attn_indexes"),
             OutChans = fixture.Int("out_chans"),
@@ -28,7 +29,8 @@ internal static class SamParity
         var decoder = new SamMaskDecoder(fixture.Weights.Root["mask_decoder"], config);
         fixture.CheckWeights();
 
-        fixture.Compare("test.image_embedding", "encoder", encoder.Forward(fixture.Backend, fixture.Tensor("test.image")));
+        fixture.Compare("test.image_embedding", "encoder",
+            encoder.Forward(fixture.Backend, fixture.Tensor("test.image")));
         fixture.Compare("test.dense_pe", "prompt encoder", prompts.DensePositions(fixture.Backend));
         var call = new Call(fixture, prompts, decoder, fixture.Tensor("test.image_embedding"));
         TextPrompts(fixture, config, call);

@@ -5,7 +5,8 @@ using PixSearch.Models.Vision;
 namespace PixSearch.Models.PixelLm;
 
 /// <summary>
-/// Sizes of PixelLM (Ren et al. 2024): what <c>config.json</c> of the project's own layout holds. Two scales and three tokens a
+/// Sizes of PixelLM (Ren et al. 2024): what <c>config.json</c> of the project's own layout holds. Two scales and three
+/// tokens a
 /// scale are fixed in the authors' code.
 /// </summary>
 public sealed record PixelLmConfig
@@ -54,7 +55,8 @@ public sealed record PixelLmConfig
     public int Grid => InputSize / VisionConfig.PatchSize;
 
     /// <summary>Reads a configuration of the project's layout.</summary>
-    /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of range.</exception>
+    /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of
+    /// range.</exception>
     public static PixelLmConfig Parse(string json) => ConfigJson.Parse<PixelLmConfig>(json).Validate();
 
     /// <summary>The configuration as <c>config.json</c>.</summary>

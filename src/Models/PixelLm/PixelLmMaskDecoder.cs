@@ -11,11 +11,15 @@ namespace PixSearch.Models.PixelLm;
 public sealed record PixelLmMasks(IReadOnlyList<Tensor> Levels, Tensor Masks);
 
 /// <summary>
-/// PixelLM's lightweight pixel decoder (Ren et al. 2024, the authors' <c>MaskDecoderMultiScale</c>): a two-way transformer a
+/// PixelLM's lightweight pixel decoder (Ren et al. 2024, the authors' <c>MaskDecoderMultiScale</c>): a two-way
+/// transformer a
 /// level; level l &gt; 0 works on up-scaled features that are amplified where the level before saw the target
-/// (<c>f * (sigmoid(m) + 1)</c>). Fused tokens are <c>sum h_i / (levels * tokensPerLevel)</c> and masks <c>sum m_l / levels</c>:
-/// the authors' learned weights were never registered, so they are these constants. Weights: <c>transformer.{l}, iou_token,
-/// mask_tokens, level_embed, output_upscaling.{0,1}, upsample_2x.{0,1}, pe1, output_hypernetworks_mlps, iou_prediction_head</c>.
+/// (<c>f * (sigmoid(m) + 1)</c>). Fused tokens are <c>sum h_i / (levels * tokensPerLevel)</c> and masks <c>sum m_l /
+/// levels</c>:
+/// the authors' learned weights were never registered, so they are these constants. Weights: <c>transformer.{l},
+/// iou_token,
+/// mask_tokens, level_embed, output_upscaling.{0,1}, upsample_2x.{0,1}, pe1, output_hypernetworks_mlps,
+/// iou_prediction_head</c>.
 /// </summary>
 public sealed class PixelLmMaskDecoder
 {
@@ -80,7 +84,8 @@ public sealed class PixelLmMaskDecoder
             Tensor positions = prompts.Positions.Grid(backend, grid, grid);
             if (level > 0)
             {
-                source = backend.Unary(_upsampleNorm.Forward(backend, _upsample.Forward(backend, source)), UnaryOp.Gelu);
+                source = backend.Unary(_upsampleNorm.Forward(backend, _upsample.Forward(backend, source)),
+                    UnaryOp.Gelu);
                 Tensor seen = backend.Affine(backend.Unary(levels[level - 1], UnaryOp.Sigmoid), 1, 1);
                 source = backend.Multiply(source, seen);
                 positions = _positions.Grid(backend, 2 * grid, 2 * grid);
@@ -89,7 +94,8 @@ public sealed class PixelLmMaskDecoder
             Tensor tokens = Tokens(backend, fused, level);
             Tensor mask = Decode(backend, level, backend.Add(source, dense), positions, tokens);
             levels.Add(mask);
-            Tensor share = backend.Affine(backend.Resize(mask, 4 * grid, 4 * grid, ResizeMode.Bilinear), 1f / LevelCount);
+            Tensor share = backend.Affine(backend.Resize(mask, 4 * grid, 4 * grid, ResizeMode.Bilinear),
+                1f / LevelCount);
             sum = sum is null ? share : backend.Add(sum, share);
         }
 

@@ -14,7 +14,8 @@ public sealed record PixelLmPicture(Tensor Rows, IReadOnlyList<Tensor> Features)
 
 /// <summary>
 /// The modules of PixelLM under the names of its checkpoints; CLIP's weights lie under
-/// <c>model.vision_tower.vision_tower.vision_model</c> (the published files leave them out: they are loaded from CLIP's own).
+/// <c>model.vision_tower.vision_tower.vision_model</c> (the published files leave them out: they are loaded from CLIP's
+/// own).
 /// </summary>
 public sealed class PixelLmNetwork
 {
@@ -62,7 +63,8 @@ public sealed class PixelLmNetwork
     public PixelLmMaskDecoder Masks { get; }
 
     /// <summary>
-    /// Encodes a picture. Shapes: pixels [1, 3, inputSize, inputSize], keyValid [1, 1 + grid * grid] (1 where the patch shows
+    /// Encodes a picture. Shapes: pixels [1, 3, inputSize, inputSize], keyValid [1, 1 + grid * grid] (1 where the patch
+    /// shows
     /// the picture).
     /// </summary>
     public PixelLmPicture Encode(IBackend backend, Tensor pixels, Tensor keyValid)
@@ -73,7 +75,8 @@ public sealed class PixelLmNetwork
             .Select(state => backend.Slice(state, 1, 1, patches))];
 
         // [1, 32*32, C] -> [1, C, 32, 32] -> [1, C, 16, 16] -> [256, C]
-        Tensor pooled = backend.Resize(ToGrid(backend, levels[0]), Config.TextGrid, Config.TextGrid, ResizeMode.Bilinear);
+        Tensor pooled = backend.Resize(ToGrid(backend, levels[0]), Config.TextGrid, Config.TextGrid,
+            ResizeMode.Bilinear);
         int rows = Config.TextGrid * Config.TextGrid;
         pooled = backend.Permute(backend.Reshape(pooled, new Shape(pooled.Size(1), rows)), 1, 0);
         Tensor text = _textProjector.Forward(backend, pooled);

@@ -39,7 +39,8 @@ public sealed record EveSailConfig
     public int UpsampleCount => 1 + int.Log2(Stride / 4);
 
     /// <summary>Reads a configuration of the project's layout.</summary>
-    /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of range.</exception>
+    /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of
+    /// range.</exception>
     public static EveSailConfig Parse(string json) => ConfigJson.Parse<EveSailConfig>(json).Validate();
 
     /// <summary>The configuration as <c>config.json</c>.</summary>
@@ -55,6 +56,7 @@ public sealed record EveSailConfig
         Config.AtLeast("seg_hidden", SegHidden, 1);
         return TextConfig.VisionTwin
             ? this
-            : throw Config.Broken("text_config.vision_twin is false; EVEv2's layers have weights of their own for pictures");
+            : throw Config.Broken(
+                "text_config.vision_twin is false; EVEv2's layers have weights of their own for pictures");
     }
 }

@@ -7,8 +7,10 @@ namespace PixSearch.Models.PixelSail;
 
 /// <summary>
 /// Pixel-SAIL 7B on EVEv2: as <see cref="PixelSailNetwork"/>, but patches come from two convolutions
-/// (<c>Conv2x2/2(GELU(Conv16x16/16(x)))</c>), a class embedding stands in front, a split embedding after each row of patches,
-/// attention is causal, and each decoder layer has weights of its own for these slots. The names of the four picture weights
+/// (<c>Conv2x2/2(GELU(Conv16x16/16(x)))</c>), a class embedding stands in front, a split embedding after each row of
+/// patches,
+/// attention is causal, and each decoder layer has weights of its own for these slots. The names of the four picture
+/// weights
 /// (<c>single_transformer.model.vision_embed.*</c>) are ours: the published ones were not available.
 /// </summary>
 public sealed class EveSailNetwork
@@ -26,7 +28,8 @@ public sealed class EveSailNetwork
         int hidden = config.TextConfig.HiddenSize;
         Text = new Llama(root["single_transformer"], config.TextConfig);
         WeightScope embedding = root["single_transformer"]["model"]["vision_embed"];
-        _patches = new Convolution(embedding["patch_embedding"], 3, hidden, EveSailConfig.Stride / 2, EveSailConfig.Stride / 2);
+        _patches = new Convolution(embedding["patch_embedding"], 3, hidden, EveSailConfig.Stride / 2,
+            EveSailConfig.Stride / 2);
         _dense = new Convolution(embedding["dense_embedding"], hidden, hidden, 2, 2);
         _class = embedding.Get("class_embedding", new Shape(hidden), WeightInit.Normal(0.02f));
         _split = embedding.Get("split_embedding", new Shape(hidden), WeightInit.Normal(0.02f));
@@ -43,12 +46,14 @@ public sealed class EveSailNetwork
     public MaskHead Head { get; }
 
     /// <summary>
-    /// Rows of a picture: class, then each row of patches followed by a split. A visual prompt adds its token's embedding to the
+    /// Rows of a picture: class, then each row of patches followed by a split. A visual prompt adds its token's
+    /// embedding to the
     /// patches that it touches.
     /// </summary>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="pixels">Shape: [1, 3, 32 h, 32 w].</param>
-    /// <param name="promptTokens">For each patch the id of its <c>&lt;PromptK&gt;</c>, or -1; empty for no prompts.</param>
+    /// <param name="promptTokens">For each patch the id of its <c>&lt;PromptK&gt;</c>, or -1; empty for no
+    /// prompts.</param>
     /// <returns>Shape: [1 + h (w + 1), hidden].</returns>
     public Tensor EmbedPicture(IBackend backend, Tensor pixels, ReadOnlySpan<int> promptTokens)
     {
@@ -68,7 +73,8 @@ public sealed class EveSailNetwork
         return scope.Keep(backend.Concat(0, backend.Reshape(backend.Use(_class), new Shape(1, hidden)), x));
     }
 
-    /// <summary>The patches' states of a picture's rows. Shapes: rows [1 + h (w + 1), hidden], result [h w, hidden].</summary>
+    /// <summary>The patches' states of a picture's rows. Shapes: rows [1 + h (w + 1), hidden], result [h w,
+    /// hidden].</summary>
     public static Tensor PatchRows(IBackend backend, Tensor rows, int gridHeight, int gridWidth)
     {
         int[] index = [.. Enumerable.Range(0, gridHeight * gridWidth)

@@ -5,8 +5,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.PixelSail;
 
 /// <summary>
-/// Pixel-SAIL's mask head: patch states are up-sampled to an output stride of 2; a mask is the inner product of the projected
-/// features with a projected <c>[SEG]</c> state. Weights: <c>image_feature_pre_projector</c> (only for hidden states wider than
+/// Pixel-SAIL's mask head: patch states are up-sampled to an output stride of 2; a mask is the inner product of the
+/// projected
+/// features with a projected <c>[SEG]</c> state. Weights: <c>image_feature_pre_projector</c> (only for hidden states
+/// wider than
 /// 1024), <c>upsample_blocks.{k}</c>, <c>image_feature_projector</c>, <c>seg_token_projector</c>.
 /// </summary>
 public sealed class MaskHead
@@ -22,7 +24,8 @@ public sealed class MaskHead
         _preProjector = hidden > inner
             ? new Mlp(root["image_feature_pre_projector"], [hidden, hidden, inner], nameStep: 2)
             : null;
-        _upsampling = [.. Enumerable.Range(0, upsampleCount).Select(k => new UpsampleBlock(root["upsample_blocks"][k], inner))];
+        _upsampling = [.. Enumerable.Range(0, upsampleCount).Select(k =>
+            new UpsampleBlock(root["upsample_blocks"][k], inner))];
         _featureProjector = new Mlp(root["image_feature_projector"], [inner, inner, segHidden], nameStep: 2);
         _segmentProjector = new Mlp(root["seg_token_projector"], [hidden, inner, segHidden], nameStep: 2);
     }
@@ -46,7 +49,8 @@ public sealed class MaskHead
     }
 
     /// <summary>
-    /// Mask logits. Shapes: features as <see cref="Upsample"/> gives [1, inner, h, w], segments [masks, hidden] (states at the
+    /// Mask logits. Shapes: features as <see cref="Upsample"/> gives [1, inner, h, w], segments [masks, hidden] (states
+    /// at the
     /// <c>[SEG]</c> tokens), result [masks, h, w].
     /// </summary>
     public Tensor Masks(IBackend backend, Tensor features, Tensor segments)

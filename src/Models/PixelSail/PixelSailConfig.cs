@@ -3,7 +3,8 @@ using PixSearch.Models.Text;
 
 namespace PixSearch.Models.PixelSail;
 
-/// <summary>Sizes of Pixel-SAIL on SOLO (arXiv 2504.10465): what <c>config.json</c> of the project's own layout holds.</summary>
+/// <summary>Sizes of Pixel-SAIL on SOLO (arXiv 2504.10465): what <c>config.json</c> of the project's own layout
+/// holds.</summary>
 public sealed record PixelSailConfig
 {
     /// <summary>The value of <c>model_type</c> in the project's layout.</summary>
@@ -39,7 +40,8 @@ public sealed record PixelSailConfig
     public int UpsampleCount => 1 + int.Log2(PatchSize / 4);
 
     /// <summary>Reads a configuration of the project's layout.</summary>
-    /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of range.</exception>
+    /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of
+    /// range.</exception>
     public static PixelSailConfig Parse(string json) => ConfigJson.Parse<PixelSailConfig>(json).Validate();
 
     /// <summary>The configuration as <c>config.json</c>.</summary>

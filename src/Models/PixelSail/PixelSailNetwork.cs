@@ -6,7 +6,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.PixelSail;
 
 /// <summary>
-/// Pixel-SAIL on SOLO: one Qwen2-type decoder reads raw patches and text; masks are inner products of up-sampled patch states with
+/// Pixel-SAIL on SOLO: one Qwen2-type decoder reads raw patches and text; masks are inner products of up-sampled patch
+/// states with
 /// projected <c>[SEG]</c> states. Weights: <c>single_transformer.*</c>, <c>upsample_blocks.{k}</c>,
 /// <c>image_feature_pre_projector</c> (hidden states wider than 1024), <c>image_feature_projector</c>,
 /// <c>seg_token_projector</c>.
@@ -41,13 +42,15 @@ public sealed class PixelSailNetwork
     public MaskHead Head { get; }
 
     /// <summary>
-    /// Rows of a picture: <c>E[patchToken] + vis_embed(patch) + vp_embed(E[prompt])</c>, the last only for patches with a visual
+    /// Rows of a picture: <c>E[patchToken] + vis_embed(patch) + vp_embed(E[prompt])</c>, the last only for patches with
+    /// a visual
     /// prompt.
     /// </summary>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="patches">Flattened (colour, row, column). Shape: [patches, 3 patch patch].</param>
     /// <param name="patchToken">Id of <c>&lt;vpatch&gt;</c>.</param>
-    /// <param name="promptTokens">For each patch the id of its <c>&lt;PromptK&gt;</c>, or -1; empty for no prompts.</param>
+    /// <param name="promptTokens">For each patch the id of its <c>&lt;PromptK&gt;</c>, or -1; empty for no
+    /// prompts.</param>
     /// <returns>Shape: [patches, hidden].</returns>
     public Tensor EmbedPatches(IBackend backend, Tensor patches, int patchToken, ReadOnlySpan<int> promptTokens)
     {

@@ -26,7 +26,8 @@ public abstract record LlavaSamConfig
     public int MmVisionSelectLayer { get; init; } = -2;
 
     /// <summary>
-    /// How a picture becomes square: <c>pad</c> (with the mean colour, LLaVA-1.5) or <c>crop</c> (shortest side, then the middle:
+    /// How a picture becomes square: <c>pad</c> (with the mean colour, LLaVA-1.5) or <c>crop</c> (shortest side, then
+    /// the middle:
     /// CLIP, LLaVA-1.0, LISA, PLUM).
     /// </summary>
     public string ImageAspectRatio { get; init; } = "crop";

@@ -7,7 +7,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Plum;
 
 /// <summary>
-/// The modules that PixSearch (PLUM), LISA and GLaMM share, under LISA's tensor names: CLIP and a projector feed the language
+/// The modules that PixSearch (PLUM), LISA and GLaMM share, under LISA's tensor names: CLIP and a projector feed the
+/// language
 /// model; a head makes prompts for SAM of its hidden states. For LISA and GLaMM this is all.
 /// </summary>
 public class LlavaSamNetwork
@@ -21,8 +22,10 @@ public class LlavaSamNetwork
         int hidden = config.TextConfig.HiddenSize;
         VisionState = ClipVision.StateIndex(config.MmVisionSelectLayer, config.VisionConfig.NumHiddenLayers);
         Text = new Llama(root, config.TextConfig);
-        Vision = new ClipVision(model["vision_tower"]["vision_tower"]["vision_model"], config.VisionConfig, VisionState);
-        Projector = Projector.Create(model["mm_projector"], config.MmProjectorType, config.VisionConfig.HiddenSize, hidden);
+        Vision = new ClipVision(model["vision_tower"]["vision_tower"]["vision_model"], config.VisionConfig,
+            VisionState);
+        Projector = Projector.Create(model["mm_projector"], config.MmProjectorType, config.VisionConfig.HiddenSize,
+            hidden);
         WeightScope sam = model["visual_model"];
         SamEncoder = new SamImageEncoder(sam["image_encoder"], config.SamConfig);
         Prompts = new SamPromptEncoder(sam["prompt_encoder"], config.SamConfig);

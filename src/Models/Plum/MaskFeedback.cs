@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Plum;
 
 /// <summary>
-/// PLUM's mask loop: masks of an answer in text order, each with a dense prompt pooled from the earlier ones. Answers go in step:
+/// PLUM's mask loop: masks of an answer in text order, each with a dense prompt pooled from the earlier ones. Answers
+/// go in step:
 /// their first masks in one batch, then their second masks, and so on.
 /// </summary>
 public sealed class MaskFeedback(SamPromptEncoder prompts, SamMaskDecoder decoder, MaskPooler pooler)
@@ -25,7 +26,8 @@ public sealed class MaskFeedback(SamPromptEncoder prompts, SamMaskDecoder decode
         foreach (int[] step in steps)
         {
             Tensor query = backend.Gather(queries, step);
-            Tensor dense = masks.Count == 0 ? prompts.NoMask(backend) : Pool(backend, queries, masks, steps, rows, step);
+            Tensor dense = masks.Count == 0 ? prompts.NoMask(backend) : Pool(backend, queries, masks, steps, rows,
+                step);
             int[] picture = [.. step.Select(row => rows[row].Picture)];
             Tensor sparse = backend.Reshape(query, new Shape(step.Length, 1, query.Size(1)));
             Tensor mask = decoder.Forward(backend, pictures, picture, positions, sparse, dense).Masks;
@@ -36,7 +38,8 @@ public sealed class MaskFeedback(SamPromptEncoder prompts, SamMaskDecoder decode
     }
 
     /// <summary>
-    /// The dense prompt of a row, for parity tests: no mask, or what is pooled from earlier masks. Shapes: queries [n, C], masks
+    /// The dense prompt of a row, for parity tests: no mask, or what is pooled from earlier masks. Shapes: queries [n,
+    /// C], masks
     /// [n, 4 grid, 4 grid], result [1, C, grid, grid].
     /// </summary>
     public Tensor DensePrompt(IBackend backend, Tensor queries, Tensor masks) => masks.Size(0) == 0

@@ -6,8 +6,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Plum;
 
 /// <summary>
-/// PLUM's feedback from earlier masks of an answer to the next one's dense prompt: SAM's mask convolutions, each modulated by the
-/// mask's own span query (FiLM: <c>x * (scale + 1) + shift</c>), then attention at every cell from a learned query over the
+/// PLUM's feedback from earlier masks of an answer to the next one's dense prompt: SAM's mask convolutions, each
+/// modulated by the
+/// mask's own span query (FiLM: <c>x * (scale + 1) + shift</c>), then attention at every cell from a learned query over
+/// the
 /// earlier masks. Weights: <c>queries [cells, 1, C], attn.{in_proj_weight,in_proj_bias,out_proj},
 /// mask_modulator.projections.{0-2}</c>.
 /// </summary>
@@ -35,7 +37,8 @@ public sealed class MaskPooler
         _inBias = attention.Get("in_proj_bias", new Shape(3 * _width), WeightInit.Zeros);
         _output = new Dense(attention["out_proj"], _width, _width);
 
-        // The third projection is in the checkpoints but PLUM's code never uses it; it is built so that a save is complete.
+        // The third projection is in the checkpoints but PLUM's code never uses it; it is built so that a save is
+        // complete.
         int[] channels = [MaskDownscaling.FirstChannels, MaskDownscaling.SecondChannels, _width];
         WeightScope projections = weights["mask_modulator"]["projections"];
         _modulators = [.. channels.Select((count, i) => new Dense(projections[i], _width, 2 * count))];
@@ -87,7 +90,8 @@ public sealed class MaskPooler
         Tensor q = backend.Add(backend.Zeros(new Shape(answers, _cells, _width)), learned);
         q = backend.Reshape(q, new Shape(answers * _cells, 1, _width));
 
-        // The three projections lie in one weight; computing q of x too costs a third more but keeps the packed product.
+        // The three projections lie in one weight; computing q of x too costs a third more but keeps the packed
+        // product.
         Tensor qkv = backend.Linear(x, _inWeight, _inBias);
         Tensor mixed = backend.Attention(
             Heads.Split(backend, q, _heads),

@@ -22,7 +22,8 @@ public sealed record PixSearchConfig : LlavaSamConfig
     /// <summary>Heads of the mask pooler.</summary>
     public int PoolerHeads { get; init; } = 8;
 
-    /// <summary>The configuration of pixsearch-nano; <paramref name="vocabularySize"/> is that of its tokenizer.</summary>
+    /// <summary>The configuration of pixsearch-nano; <paramref name="vocabularySize"/> is that of its
+    /// tokenizer.</summary>
     public static PixSearchConfig Nano(int vocabularySize) => new()
     {
         Name = "pixsearch-nano",
@@ -64,7 +65,8 @@ public sealed record PixSearchConfig : LlavaSamConfig
     };
 
     /// <summary>Reads a configuration of the project's layout.</summary>
-    /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of range.</exception>
+    /// <exception cref="PixSearch.Abstractions.PixException">It is not JSON, or a value is missing or out of
+    /// range.</exception>
     public static PixSearchConfig Parse(string json) => ConfigJson.Parse<PixSearchConfig>(json).Validate();
 
     /// <summary>The configuration as <c>config.json</c>.</summary>

@@ -3,8 +3,10 @@ using PixSearch.Models.Weights;
 namespace PixSearch.Models.Plum;
 
 /// <summary>
-/// The modules of PixSearch (arXiv 2601.19060) on PLUM, under PLUM's tensor names: CLIP and a projector feed the language model;
-/// the tagger finds spans; each span's query prompts SAM, with feedback from the earlier masks. The trainer calls the modules;
+/// The modules of PixSearch (arXiv 2601.19060) on PLUM, under PLUM's tensor names: CLIP and a projector feed the
+/// language model;
+/// the tagger finds spans; each span's query prompts SAM, with feedback from the earlier masks. The trainer calls the
+/// modules;
 /// <see cref="PixSearchConfig"/> has the sizes.
 /// </summary>
 public sealed class PixSearchNetwork : LlavaSamNetwork

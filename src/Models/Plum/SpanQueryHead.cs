@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Plum;
 
 /// <summary>
-/// <c>text_hidden_fcs.0</c>: <c>z = Linear(ReLU(Linear(h)))</c> from the language model's hidden states to SAM prompts. PLUM
+/// <c>text_hidden_fcs.0</c>: <c>z = Linear(ReLU(Linear(h)))</c> from the language model's hidden states to SAM prompts.
+/// PLUM
 /// takes the mean of z over a span, LISA and GLaMM z at one position, PixelLM z at six.
 /// </summary>
 public sealed class SpanQueryHead
@@ -20,7 +21,8 @@ public sealed class SpanQueryHead
     public Tensor Forward(IBackend backend, Tensor hidden) => _layers.Forward(backend, hidden);
 
     /// <summary>
-    /// Mean of z over each span. Only the spans' rows are computed. Shapes: hidden [rows, hidden], result [spans, prompt].
+    /// Mean of z over each span. Only the spans' rows are computed. Shapes: hidden [rows, hidden], result [spans,
+    /// prompt].
     /// </summary>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="hidden">Hidden states after the final norm; several sequences may lie one after the other.</param>

@@ -6,7 +6,8 @@ namespace PixSearch.Models.Plum;
 
 /// <summary>
 /// PLUM's span tagger: one bidirectional post-norm encoder layer over the language model's hidden states, then
-/// <c>Linear(ReLU(Linear(h)))</c> to the three labels outside, begin, inside. Weights: <c>bio_encoder.encoder.layers.0.*</c>,
+/// <c>Linear(ReLU(Linear(h)))</c> to the three labels outside, begin, inside. Weights:
+/// <c>bio_encoder.encoder.layers.0.*</c>,
 /// <c>model.token_to_mask_fcs.0.{0,2}</c>.
 /// </summary>
 public sealed class SpanTagger
@@ -21,14 +22,16 @@ public sealed class SpanTagger
     private readonly LayerNorm _norm2;
     private readonly Mlp _labels;
 
-    /// <summary>A tagger; <paramref name="root"/> is the checkpoint's root, since its weights lie at two places.</summary>
+    /// <summary>A tagger; <paramref name="root"/> is the checkpoint's root, since its weights lie at two
+    /// places.</summary>
     public SpanTagger(WeightScope root, int hiddenSize, int heads, int feedForward)
     {
         Heads.Check("Span tagger", hiddenSize, heads);
         _heads = heads;
         WeightScope layer = root["bio_encoder"]["encoder"]["layers"][0];
         WeightScope attention = layer["self_attn"];
-        _inWeight = attention.Get("in_proj_weight", new Shape(3 * hiddenSize, hiddenSize), WeightInit.FanIn(hiddenSize));
+        _inWeight = attention.Get("in_proj_weight", new Shape(3 * hiddenSize, hiddenSize),
+            WeightInit.FanIn(hiddenSize));
         _inBias = attention.Get("in_proj_bias", new Shape(3 * hiddenSize), WeightInit.Zeros);
         _output = new Dense(attention["out_proj"], hiddenSize, hiddenSize);
         _linear1 = new Dense(layer["linear1"], hiddenSize, feedForward);
@@ -42,7 +45,8 @@ public sealed class SpanTagger
     public const int LabelCount = 3;
 
     /// <summary>
-    /// Scores of the labels. Shapes: hidden [batch, tokens, hidden] (after the final norm), keyValid [batch, tokens] or null,
+    /// Scores of the labels. Shapes: hidden [batch, tokens, hidden] (after the final norm), keyValid [batch, tokens] or
+    /// null,
     /// result [batch, tokens, 3].
     /// </summary>
     public Tensor Forward(IBackend backend, Tensor hidden, Tensor? keyValid = null)

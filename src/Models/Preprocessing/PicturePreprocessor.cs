@@ -4,15 +4,18 @@ using PixSearch.Imaging;
 namespace PixSearch.Models.Preprocessing;
 
 /// <summary>
-/// From decoded pictures to what each published model was trained on. The rules differ on purpose; none is shared where the
+/// From decoded pictures to what each published model was trained on. The rules differ on purpose; none is shared where
+/// the
 /// authors' differ.
 /// </summary>
 public static class PicturePreprocessor
 {
-    // A padded square of this side takes 200 MB; larger pictures are halved until they fit, which no published code does.
+    // A padded square of this side takes 200 MB; larger pictures are halved until they fit, which no published code
+    // does.
     private const int SquareSideMax = 8192;
 
-    // Beyond this ratio of the sides only the middle is kept before resizing: the crop that follows shows less than that.
+    // Beyond this ratio of the sides only the middle is kept before resizing: the crop that follows shows less than
+    // that.
     private const int RatioMax = 16;
 
     /// <summary>
@@ -32,7 +35,8 @@ public static class PicturePreprocessor
     }
 
     /// <summary>
-    /// CLIP's own: the shorter side bicubic to <paramref name="side"/>, the longer to <c>int(side * long / short)</c>, then the
+    /// CLIP's own: the shorter side bicubic to <paramref name="side"/>, the longer to <c>int(side * long / short)</c>,
+    /// then the
     /// middle square.
     /// </summary>
     public static PreparedPicture ClipCropped(RgbImage picture, int side)
@@ -47,7 +51,8 @@ public static class PicturePreprocessor
     }
 
     /// <summary>
-    /// SAM's ResizeLongestSide: bilinear to <c>int(x * side / longest + 0.5)</c>, normalised, then zeros at the right and the
+    /// SAM's ResizeLongestSide: bilinear to <c>int(x * side / longest + 0.5)</c>, normalised, then zeros at the right
+    /// and the
     /// bottom.
     /// </summary>
     public static PreparedPicture SamPadded(RgbImage picture, int side)
@@ -122,7 +127,8 @@ public static class PicturePreprocessor
         int keptHeight = (int)Math.Min(height, (long)RatioMax * width);
         return keptWidth == width && keptHeight == height
             ? picture
-            : ImageOps.Crop(picture, new PixelBox((width - keptWidth) / 2, (height - keptHeight) / 2, keptWidth, keptHeight));
+            : ImageOps.Crop(picture,
+                new PixelBox((width - keptWidth) / 2, (height - keptHeight) / 2, keptWidth, keptHeight));
     }
 
     private static int CeilTo(int value, int multiple) => (value + multiple - 1) / multiple * multiple;

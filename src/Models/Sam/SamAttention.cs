@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Sam;
 
 /// <summary>
-/// Self-attention over a square grid with decomposed relative positions (MViTv2): to the score of query (r, c) and key (r', c')
+/// Self-attention over a square grid with decomposed relative positions (MViTv2): to the score of query (r, c) and key
+/// (r', c')
 /// is added <c>q . rel_pos_h[r - r' + side - 1] + q . rel_pos_w[c - c' + side - 1]</c>, with the unscaled q. Weights:
 /// <c>qkv [3C, C], proj, rel_pos_h, rel_pos_w [2 side - 1, headSize]</c>.
 /// </summary>

@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Sam;
 
 /// <summary>
-/// SAM's image encoder (ViTDet): patches + learned positions, blocks with windowed or global attention and decomposed relative
+/// SAM's image encoder (ViTDet): patches + learned positions, blocks with windowed or global attention and decomposed
+/// relative
 /// positions, and a neck of two convolutions. Weights: <c>patch_embed.proj, pos_embed, blocks.{i}, neck.{0-3}</c>.
 /// </summary>
 public sealed class SamImageEncoder
@@ -40,14 +41,16 @@ public sealed class SamImageEncoder
         _neckNorm2 = new ChannelNorm(neck[3], config.OutChans);
     }
 
-    /// <summary>Shapes: pixels [batch, 3, side, side] (normalised, padded), result [batch, outChans, grid, grid].</summary>
+    /// <summary>Shapes: pixels [batch, 3, side, side] (normalised, padded), result [batch, outChans, grid,
+    /// grid].</summary>
     public Tensor Forward(IBackend backend, Tensor pixels)
     {
         using var scope = new TensorScope();
         Tensor x = backend.Permute(_patchEmbedding.Forward(backend, pixels), 0, 2, 3, 1); // -> [B,h,w,C]
         if (x.Size(1) != _config.Grid || x.Size(2) != _config.Grid)
         {
-            throw new ArgumentException($"SAM's encoder takes pictures of side {_config.ImageSize}, not {pixels.Shape}.");
+            throw new ArgumentException(
+                $"SAM's encoder takes pictures of side {_config.ImageSize}, not {pixels.Shape}.");
         }
 
         x = backend.Add(x, backend.Use(_positions));

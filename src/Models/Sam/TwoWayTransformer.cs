@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Sam;
 
 /// <summary>
-/// The mask decoder's transformer: tokens look at themselves and at the picture, the picture looks back at the tokens; at the end
+/// The mask decoder's transformer: tokens look at themselves and at the picture, the picture looks back at the tokens;
+/// at the end
 /// tokens look at the picture once more. Weights: <c>layers.{i}, final_attn_token_to_image, norm_final_attn</c>.
 /// </summary>
 public sealed class TwoWayTransformer
@@ -28,7 +29,8 @@ public sealed class TwoWayTransformer
     }
 
     /// <summary>
-    /// Tokens and picture after all layers. Shapes: tokens [batch, tokens, width], picture [batch, cells, width], positions
+    /// Tokens and picture after all layers. Shapes: tokens [batch, tokens, width], picture [batch, cells, width],
+    /// positions
     /// [1, cells, width] (of the cells; the tokens are their own positions), results as the first two.
     /// </summary>
     public (Tensor Tokens, Tensor Picture) Forward(IBackend backend, Tensor tokens, Tensor picture, Tensor positions)
@@ -47,7 +49,8 @@ public sealed class TwoWayTransformer
     }
 }
 
-/// <summary>One layer of <see cref="TwoWayTransformer"/>; the first has no positions and no residual at its self-attention.</summary>
+/// <summary>One layer of <see cref="TwoWayTransformer"/>; the first has no positions and no residual at its
+/// self-attention.</summary>
 internal sealed class TwoWayLayer
 {
     private readonly bool _isFirst;

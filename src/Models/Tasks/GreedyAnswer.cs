@@ -3,7 +3,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Tasks;
 
 /// <summary>
-/// A greedy answer of a model by itself, without engine, search or sampling: what <c>px segment</c> and <c>px describe</c> need.
+/// A greedy answer of a model by itself, without engine, search or sampling: what <c>px segment</c> and <c>px
+/// describe</c> need.
 /// </summary>
 public sealed class GreedyAnswer : IDisposable
 {
@@ -53,7 +54,8 @@ public sealed class GreedyAnswer : IDisposable
         while (true)
         {
             cancellation.ThrowIfCancellationRequested();
-            int next = Step(model, new StepSequence(slots.ToArray(), done, slots.Count - done, pages, image, prompt), store,
+            int next = Step(model, new StepSequence(slots.ToArray(), done, slots.Count - done, pages, image, prompt),
+                store,
                 states);
             done = slots.Count;
             if (slots.Count == length || model.EndTokens.Contains(next) || stops?.Contains(next) == true)

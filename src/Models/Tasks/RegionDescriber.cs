@@ -26,7 +26,8 @@ public static class RegionDescriber
         if (region.Width != picture.Width || region.Height != picture.Height)
         {
             throw new Abstractions.PixException(Abstractions.PixErrorKind.InvalidArgument, $"The region's mask is " +
-                $"{region.Width}x{region.Height}, the picture {picture.Width}x{picture.Height}; they must be equally large.");
+                $"{region.Width}x{region.Height}, the picture {picture.Width}x{picture.Height}; " +
+                "they must be equally large.");
         }
 
         using IImageEncoding image = model.EncodeImage(picture, [new VisualPrompt(0, region)]);

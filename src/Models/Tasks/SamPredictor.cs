@@ -7,11 +7,13 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Tasks;
 
 /// <summary>
-/// SAM by itself: one picture is encoded once, then asked with points, boxes and masks in pixels of the original picture.
+/// SAM by itself: one picture is encoded once, then asked with points, boxes and masks in pixels of the original
+/// picture.
 /// </summary>
 public sealed class SamPredictor : IDisposable
 {
-    // The logit that a given mask's pixels get as a prompt: probability 0.9997, as sure as SAM's own low-resolution masks.
+    // The logit that a given mask's pixels get as a prompt: probability 0.9997, as sure as SAM's own low-resolution
+    // masks.
     private const float MaskLogit = 8;
 
     private readonly IBackend _backend;
@@ -63,7 +65,8 @@ public sealed class SamPredictor : IDisposable
         float[] scores = new float[quality.Count];
         _backend.Read(quality, scores);
         logits = _backend.Reshape(logits, new Shape(scores.Length, _height, _width));
-        IReadOnlyList<SegmentedTarget> targets = SegmentedTarget.FromLogits(_backend, logits, new string[scores.Length]);
+        IReadOnlyList<SegmentedTarget> targets = SegmentedTarget.FromLogits(_backend, logits,
+            new string[scores.Length]);
         return [.. targets
             .Select((target, i) => target with { Phrase = "", Score = Math.Clamp(scores[i], 0, 1) })
             .OrderByDescending(target => target.Score)];

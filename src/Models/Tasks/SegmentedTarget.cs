@@ -16,7 +16,8 @@ public sealed record SegmentedTarget(string Phrase, BinaryMask Mask, float Score
     /// <summary>
     /// Masks of logits. Shape: logits [masks, height, width]; a pixel belongs to a mask where its logit is above 0.
     /// </summary>
-    internal static IReadOnlyList<SegmentedTarget> FromLogits(IBackend backend, Tensor logits, IReadOnlyList<string> phrases)
+    internal static IReadOnlyList<SegmentedTarget> FromLogits(IBackend backend, Tensor logits,
+        IReadOnlyList<string> phrases)
     {
         (int height, int width) = (logits.Size(1), logits.Size(2));
         float[] numbers = new float[height * width];
@@ -28,7 +29,8 @@ public sealed record SegmentedTarget(string Phrase, BinaryMask Mask, float Score
                 backend.Read(backend.Slice(logits, 0, i, 1), numbers);
             }
 
-            targets.Add(new SegmentedTarget(phrases[i], BinaryMask.FromScores(numbers, width, height, 0), MeanProbability(numbers)));
+            targets.Add(new SegmentedTarget(phrases[i], BinaryMask.FromScores(numbers, width, height, 0),
+                MeanProbability(numbers)));
         }
 
         return targets;

@@ -9,10 +9,12 @@ namespace PixSearch.Models.Tasks;
 /// <param name="Answer">The model's text.</param>
 /// <param name="Targets">In the order of the text.</param>
 /// <param name="Notes">What was done beyond the plain answer, for example that a token had to be forced.</param>
-public sealed record SegmentationResult(string Answer, IReadOnlyList<SegmentedTarget> Targets, IReadOnlyList<string> Notes);
+public sealed record SegmentationResult(string Answer, IReadOnlyList<SegmentedTarget> Targets,
+    IReadOnlyList<string> Notes);
 
 /// <summary>
-/// Referring and multi-target segmentation by any family. Where the model did not write the tokens that masks need, it does what
+/// Referring and multi-target segmentation by any family. Where the model did not write the tokens that masks need, it
+/// does what
 /// the family's authors do, and says so.
 /// </summary>
 public static class TextSegmenter
@@ -47,7 +49,8 @@ public static class TextSegmenter
         {
             if (model.Family == ModelFamily.PixelSail && Groundings(model, answer).Count == 0)
             {
-                notes.Add($"The model wrote no {LisaModel.SegmentToken}; as its authors do, the answer was made to begin with " +
+                notes.Add($"The model wrote no {LisaModel.SegmentToken}; as its authors do, the answer was " +
+                    "made to begin with " +
                     $"\"{PixelSailModel.ForcedAnswer}\".");
                 GreedyAnswer forced = GreedyAnswer.Decode(model, prompt, image, tokensMax,
                     model.Tokenizer.Encode(PixelSailModel.ForcedAnswer), stops, cancellation);
@@ -78,7 +81,8 @@ public static class TextSegmenter
         Tensor logits = model.DecodeMasks(image, groundings, answer.Hidden);
         IReadOnlyList<SegmentedTarget> targets = SegmentedTarget.FromLogits(model.Backend, logits,
             Phrases(model, answer, groundings));
-        return new SegmentationResult(model.Tokenizer.Decode(answer.Answer, skipSpecialTokens: true).Trim(), targets, notes);
+        return new SegmentationResult(model.Tokenizer.Decode(answer.Answer, skipSpecialTokens: true).Trim(), targets,
+            notes);
     }
 
     // Only the answer's: the span rule runs over the prompt too.
@@ -93,7 +97,8 @@ public static class TextSegmenter
     }
 
     // PixSearch: the span itself. The others: what stands between the mask before (or the answer's start) and this one.
-    private static List<string> Phrases(ISegmentingModel model, GreedyAnswer answer, IReadOnlyList<Grounding> groundings)
+    private static List<string> Phrases(ISegmentingModel model, GreedyAnswer answer,
+        IReadOnlyList<Grounding> groundings)
     {
         var phrases = new List<string>();
         int after = answer.PromptLength;

@@ -12,13 +12,15 @@ public abstract class AttentionContext
     public RotaryTables Rotary { get; }
 
     /// <summary>
-    /// Rows (of batch and tokens laid one after the other) that show a picture, ascending: they go through the picture's weights
+    /// Rows (of batch and tokens laid one after the other) that show a picture, ascending: they go through the
+    /// picture's weights
     /// of a decoder with <see cref="LlamaConfig.VisionTwin"/>.
     /// </summary>
     public IReadOnlyList<int> PictureRows { get; init; } = [];
 
     /// <summary>
-    /// Attention of one layer. Shapes: q [batch, tokens, heads, size], k and v [batch, tokens, kvHeads, size], result as q.
+    /// Attention of one layer. Shapes: q [batch, tokens, heads, size], k and v [batch, tokens, kvHeads, size], result
+    /// as q.
     /// </summary>
     public abstract Tensor Attend(IBackend backend, int layer, Tensor q, Tensor k, Tensor v, float scale);
 }
@@ -32,7 +34,8 @@ public sealed class SequenceAttention(RotaryTables rotary, AttentionMask mask) :
 }
 
 /// <summary>
-/// One step of several sequences over paged keys and values; the batch dimension is 1 and the rows of all sequences lie one after
+/// One step of several sequences over paged keys and values; the batch dimension is 1 and the rows of all sequences lie
+/// one after
 /// the other.
 /// </summary>
 public sealed class PagedAttention(RotaryTables rotary, KvStore store, PagedBatch batch) : AttentionContext(rotary)

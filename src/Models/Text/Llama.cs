@@ -5,8 +5,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Text;
 
 /// <summary>
-/// LLaMA-type decoder (Touvron et al. 2023; Qwen2 with <see cref="LlamaConfig.AttentionBias"/>): layers, a final RMSNorm, and an
-/// output layer that may be the embedding table. Weights: <c>model.embed_tokens</c>, <c>model.layers.{i}</c>, <c>model.norm</c>,
+/// LLaMA-type decoder (Touvron et al. 2023; Qwen2 with <see cref="LlamaConfig.AttentionBias"/>): layers, a final
+/// RMSNorm, and an
+/// output layer that may be the embedding table. Weights: <c>model.embed_tokens</c>, <c>model.layers.{i}</c>,
+/// <c>model.norm</c>,
 /// <c>lm_head</c>.
 /// </summary>
 public sealed class Llama
@@ -16,7 +18,8 @@ public sealed class Llama
     private readonly Weight _embedding;
     private readonly Weight _head;
 
-    /// <summary>A decoder; <paramref name="weights"/> is the scope that holds <c>model</c> and <c>lm_head</c>.</summary>
+    /// <summary>A decoder; <paramref name="weights"/> is the scope that holds <c>model</c> and
+    /// <c>lm_head</c>.</summary>
     public Llama(WeightScope weights, LlamaConfig config)
     {
         Config = config.Validate();
@@ -46,17 +49,20 @@ public sealed class Llama
         RotaryTables.ForRange(backend, start, count, Config.HeadSize, Config.RopeTheta);
 
     /// <summary>
-    /// Hidden states after the final norm of whole sequences that start at position 0. Shapes: x [batch, tokens, hidden]
+    /// Hidden states after the final norm of whole sequences that start at position 0. Shapes: x [batch, tokens,
+    /// hidden]
     /// (embeddings), result the same.
     /// </summary>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="x">Embeddings of tokens and pictures.</param>
-    /// <param name="mask">Usually <see cref="AttentionMask.CausalOnly"/>; pad at the right, then causal hides the padding.</param>
+    /// <param name="mask">Usually <see cref="AttentionMask.CausalOnly"/>; pad at the right, then causal hides the
+    /// padding.</param>
     public Tensor ForwardSequence(IBackend backend, Tensor x, AttentionMask mask) =>
         Forward(backend, x, new SequenceAttention(Rotary(backend, 0, x.Size(1)), mask));
 
     /// <summary>
-    /// Hidden states after the final norm of one step over paged sequences, whose keys and values are added to the pages.
+    /// Hidden states after the final norm of one step over paged sequences, whose keys and values are added to the
+    /// pages.
     /// Shapes: x [rows, hidden], result the same.
     /// </summary>
     public Tensor ForwardStep(IBackend backend, Tensor x, KvStore store, PagedBatch batch)

@@ -5,8 +5,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Text;
 
 /// <summary>
-/// One decoder layer: <c>x += o(attend(rope(q(n1 x)), rope(k(n1 x)), v(n1 x))); x += down(silu(gate(n2 x)) * up(n2 x))</c>. With
-/// <see cref="LlamaConfig.VisionTwin"/> rows of a picture use a second set of all these weights; attention joins the two.
+/// One decoder layer: <c>x += o(attend(rope(q(n1 x)), rope(k(n1 x)), v(n1 x))); x += down(silu(gate(n2 x)) * up(n2
+/// x))</c>. With
+/// <see cref="LlamaConfig.VisionTwin"/> rows of a picture use a second set of all these weights; attention joins the
+/// two.
 /// </summary>
 public sealed class LlamaLayer
 {
@@ -48,7 +50,8 @@ public sealed class LlamaLayer
             rows.Join(backend, ofText.K, ofPicture.K, batch, tokens),
             rows.Join(backend, ofText.V, ofPicture.V, batch, tokens)));
         (Tensor mixedText, Tensor mixedShown) = rows.Divide(backend, mixed);
-        return rows.Join(backend, _text.Finish(backend, text, mixedText), picture.Finish(backend, shown, mixedShown), batch,
+        return rows.Join(backend, _text.Finish(backend, text, mixedText), picture.Finish(backend, shown, mixedShown),
+            batch,
             tokens);
     }
 

@@ -5,7 +5,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Vision;
 
 /// <summary>
-/// CLIP's image half for retrieval: CLS of the last layer -> <c>post_layernorm</c> -> <c>visual_projection</c> -> unit length.
+/// CLIP's image half for retrieval: CLS of the last layer -> <c>post_layernorm</c> -> <c>visual_projection</c> -> unit
+/// length.
 /// Weights: <c>vision_model.*</c>, <c>visual_projection.weight [out, hidden]</c>.
 /// </summary>
 public sealed class ClipImageEncoder

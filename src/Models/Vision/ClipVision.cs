@@ -5,8 +5,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Vision;
 
 /// <summary>
-/// CLIP's vision transformer up to a chosen hidden state. Hidden state 0 is what follows <c>pre_layrnorm</c> (spelled so in the
-/// checkpoints), hidden state i is the output of layer i; token 0 is CLS. Layers beyond the last state wanted are not built.
+/// CLIP's vision transformer up to a chosen hidden state. Hidden state 0 is what follows <c>pre_layrnorm</c> (spelled
+/// so in the
+/// checkpoints), hidden state i is the output of layer i; token 0 is CLS. Layers beyond the last state wanted are not
+/// built.
 /// </summary>
 public sealed class ClipVision
 {
@@ -109,7 +111,8 @@ public sealed class ClipVision
         return _preNorm.Forward(backend, backend.Add(x, Positions(backend)));
     }
 
-    // PixelLM resizes the table wrongly, and was trained so: all rows but the last, the one of CLS among them, are taken as the
+    // PixelLM resizes the table wrongly, and was trained so: all rows but the last, the one of CLS among them, are
+    // taken as the
     // grid, resized bilinearly, and the last row is put at the end. Token 0 (CLS) still reads row 0.
     internal Tensor Positions(IBackend backend)
     {

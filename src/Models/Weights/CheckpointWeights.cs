@@ -27,7 +27,8 @@ public sealed class CheckpointWeights : IWeightSource
     /// <param name="source">The tensors.</param>
     /// <param name="options">How to store and what to ignore.</param>
     /// <param name="nameOf">
-    /// From a name of the model's layout to the checkpoint's name, or null when the checkpoint lacks it; null when they are the
+    /// From a name of the model's layout to the checkpoint's name, or null when the checkpoint lacks it; null when they
+    /// are the
     /// same.
     /// </param>
     public CheckpointWeights(IBackend backend, ITensorSource source, WeightLoadOptions? options = null,
@@ -94,7 +95,8 @@ public sealed class CheckpointWeights : IWeightSource
         return numbers;
     }
 
-    // Lets construction go on after a problem, so that all problems are found; ThrowIfBroken then refuses the model. It has no
+    // Lets construction go on after a problem, so that all problems are found; ThrowIfBroken then refuses the model. It
+    // has no
     // memory behind it: a configuration that asks for terabytes is refused too, not tried.
     private static Weight Placeholder(string name, Shape shape) => new(name, shape, WeightType.F32, new MemoryStream());
 

@@ -3,7 +3,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Weights;
 
 /// <summary>
-/// Where a model's weights come from: random numbers for training, a checkpoint for serving. One model definition is built from
+/// Where a model's weights come from: random numbers for training, a checkpoint for serving. One model definition is
+/// built from
 /// either.
 /// </summary>
 public interface IWeightSource

@@ -3,7 +3,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Weights;
 
 /// <summary>
-/// All weights of a model by checkpoint name, in the order in which the modules asked for them: what an optimizer steps through
+/// All weights of a model by checkpoint name, in the order in which the modules asked for them: what an optimizer steps
+/// through
 /// and what is saved. Owns the weights.
 /// </summary>
 public sealed class WeightStore : IDisposable
@@ -62,7 +63,8 @@ public sealed class WeightStore : IDisposable
     }
 
     /// <summary>For example <c>212 weights, 12,345,678 parameters</c>.</summary>
-    public override string ToString() => FormattableString.Invariant($"{_all.Count} weights, {ParameterCount:N0} parameters");
+    public override string ToString() =>
+        FormattableString.Invariant($"{_all.Count} weights, {ParameterCount:N0} parameters");
 }
 
 /// <summary>A store seen from one module: names are relative to a prefix.</summary>
@@ -72,7 +74,8 @@ public readonly record struct WeightScope(WeightStore Store, string Prefix)
     public WeightScope this[string name] => new(Store, Join(name));
 
     /// <summary>The names below item <paramref name="index"/> of a list.</summary>
-    public WeightScope this[int index] => new(Store, Join(index.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+    public WeightScope this[int index] =>
+        new(Store, Join(index.ToString(System.Globalization.CultureInfo.InvariantCulture)));
 
     /// <summary>The weight of this name under the prefix.</summary>
     public Weight Get(string name, Shape shape, WeightInit init) => Store.Get(Join(name), shape, init);

@@ -13,7 +13,8 @@ public sealed class CheckFixtureTests : IDisposable
         PxProcess.Result result = await PxProcess.RunAsync("", "check-fixture", Fixture("qwen2-tiny"),
             Fixture("pixellm-decoder-tiny"), "--backend", "reference");
         Assert.Equal(0, result.ExitCode);
-        foreach (string output in (string[])["test.logits", "test.hidden_after_norm", "test.greedy_ids", "test.level1_logits"])
+        foreach (string output in (string[])["test.logits", "test.hidden_after_norm", "test.greedy_ids",
+            "test.level1_logits"])
         {
             Assert.Contains(output, result.Output, StringComparison.Ordinal);
         }

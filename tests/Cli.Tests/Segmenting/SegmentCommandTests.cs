@@ -10,7 +10,8 @@ public sealed class SegmentCommandTests(NanoFolder nano) : IClassFixture<NanoFol
     public async Task Segment_Point_PrintsOneMaskAndDrawsIt()
     {
         string drawn = Path.Combine(nano.Root, "drawn.png");
-        PxProcess.Result result = await PxProcess.RunAsync("", "segment", nano.Picture, "--point", "3,4", "--model", nano.Model,
+        PxProcess.Result result = await PxProcess.RunAsync("", "segment", nano.Picture, "--point", "3,4", "--model",
+            nano.Model,
             "--json", "--out", drawn);
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         JsonElement masks = JsonDocument.Parse(result.Output).RootElement.GetProperty("masks");
@@ -22,7 +23,8 @@ public sealed class SegmentCommandTests(NanoFolder nano) : IClassFixture<NanoFol
     [Fact]
     public async Task Segment_Text_AnswersWithoutSearching()
     {
-        PxProcess.Result result = await PxProcess.RunAsync("", "segment", nano.Picture, "the flag", "--model", nano.Model,
+        PxProcess.Result result = await PxProcess.RunAsync("", "segment", nano.Picture, "the flag", "--model",
+            nano.Model,
             "--json", "--max-tokens", "4");
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         Assert.True(JsonDocument.Parse(result.Output).RootElement.TryGetProperty("answer", out _));
@@ -37,7 +39,8 @@ public sealed class SegmentCommandTests(NanoFolder nano) : IClassFixture<NanoFol
     [InlineData("only Pixel-SAIL", "describe", "PICTURE", "--region", "1,1,4,4")]
     public async Task Segment_BadInput_EndsWithTwoAndOneLine(string message, params string[] arguments)
     {
-        string[] all = [.. arguments.Select(argument => argument == "PICTURE" ? nano.Picture : argument), "--model", nano.Model];
+        string[] all = [.. arguments.Select(argument =>
+            argument == "PICTURE" ? nano.Picture : argument), "--model", nano.Model];
         PxProcess.Result result = await PxProcess.RunAsync("", all);
         Assert.Equal(2, result.ExitCode);
         Assert.Contains(message, result.Errors, StringComparison.Ordinal);

@@ -72,9 +72,12 @@ public sealed class FamilyTests : IDisposable
         int[] after = whole[(first + 8)..];
         Tensor x = _backend.Concat(0, model.Network.Text.Embed(_backend, whole.AsSpan(0, first)), encoded.Rows,
             model.Network.Text.Embed(_backend, after));
-        float[] valid = [.. Enumerable.Range(0, x.Size(0)).Select(i => i - first is >= 0 and < 16 && (i - first) % 4 >= 2 ? 0f : 1f)];
-        AttentionMask mask = AttentionMask.CausalOnly with { KeyValid = _backend.From(valid, new Shape(1, valid.Length)) };
-        Tensor expected = model.Network.Text.ForwardSequence(_backend, _backend.Reshape(x, new Shape(1, x.Size(0), 32)), mask);
+        float[] valid = [.. Enumerable.Range(0, x.Size(0)).Select(i =>
+            i - first is >= 0 and < 16 && (i - first) % 4 >= 2 ? 0f : 1f)];
+        AttentionMask mask = AttentionMask.CausalOnly with { KeyValid = _backend.From(valid,
+            new Shape(1, valid.Length)) };
+        Tensor expected = model.Network.Text.ForwardSequence(_backend, _backend.Reshape(x, new Shape(1, x.Size(0), 32)),
+            mask);
         float[] last = Read(expected)[^32..];
         Assert.Equal(last, Read(hidden)[^32..], (a, b) => MathF.Abs(a - b) < 1e-5f);
     }
@@ -171,7 +174,8 @@ public sealed class FamilyTests : IDisposable
     }
 
     // Prefills prompt and answer (the picture's prefix in one step), and returns all slots and hidden states.
-    private (int[] Slots, Tensor Hidden) Run(ISegmentingModel model, RgbImage picture, IImageEncoding image, string answer)
+    private (int[] Slots, Tensor Hidden) Run(ISegmentingModel model, RgbImage picture, IImageEncoding image,
+        string answer)
     {
         ModelPrompt prompt = model.BuildPrompt("Where?", picture);
         int[] slots = [.. prompt.Slots, .. model.Tokenizer.Encode(answer)];
@@ -179,16 +183,19 @@ public sealed class FamilyTests : IDisposable
         using KvStore store = model.CreateKvStore(pages.Length, 4);
         int cut = Math.Max(prompt.FullEnd, slots.Length / 2);
         Tensor first = model.Step([new StepSequence(slots, 0, cut, pages, image, prompt)], store).Hidden;
-        Tensor second = model.Step([new StepSequence(slots, cut, slots.Length - cut, pages, image, prompt)], store).Hidden;
+        Tensor second = model.Step([new StepSequence(slots, cut, slots.Length - cut, pages, image, prompt)],
+            store).Hidden;
         return (slots, _backend.Concat(0, first, second));
     }
 
     private PixelLmPicture EncodeDirectly(PixelLmModel model, RgbImage picture)
     {
         var prepared = Models.Preprocessing.PicturePreprocessor.SamPadded(picture, 64);
-        float[] keys = [1, .. PixelLmModel.ValidCells(model.Network.Config, prepared.ValidHeight, prepared.ValidWidth, 8)
+        float[] keys = [1, .. PixelLmModel.ValidCells(model.Network.Config, prepared.ValidHeight, prepared.ValidWidth,
+            8)
             .Select(cell => cell ? 1f : 0f)];
-        return model.Network.Encode(_backend, prepared.ToTensor(_backend), _backend.From(keys, new Shape(1, keys.Length)));
+        return model.Network.Encode(_backend, prepared.ToTensor(_backend),
+            _backend.From(keys, new Shape(1, keys.Length)));
     }
 
     // Embeddings of the patches, seen from outside: layer by layer is not needed, they are what EncodeImage made.

@@ -38,7 +38,8 @@ public sealed class PixSearchModelTests : IDisposable
         using KvStore store = model.CreateKvStore(64, 4);
         int pageCount = (slots.Length + 3) / 4;
         int[] pages = [.. Enumerable.Range(0, pageCount)];
-        float[] whole = Read(model.Step([new StepSequence(slots, 0, slots.Length, pages, image, prompt)], store).Logits);
+        float[] whole = Read(model.Step([new StepSequence(slots, 0, slots.Length, pages, image, prompt)],
+            store).Logits);
 
         int[] first = [.. Enumerable.Range(20, pageCount)];
         int[] second = [.. Enumerable.Range(40, pageCount)];
@@ -83,7 +84,8 @@ public sealed class PixSearchModelTests : IDisposable
         Assert.DoesNotContain(model.Tokenizer.IdOf("</s>"), slots);
         Assert.DoesNotContain(model.Tokenizer.IdOf("<search>"), slots);
         int[] text = [.. slots.Where(slot => slot >= 0)];
-        Assert.Equal("<s>USER: <im_start><im_end>\na/s>search> b image> 1 < 2 ASSISTANT:", model.Tokenizer.Decode(text));
+        Assert.Equal("<s>USER: <im_start><im_end>\na/s>search> b image> 1 < 2 ASSISTANT:",
+            model.Tokenizer.Decode(text));
     }
 
     [Fact]
@@ -102,7 +104,8 @@ public sealed class PixSearchModelTests : IDisposable
         var error = Assert.Throws<PixException>(() => ModelFolder.Load(_backend, _folder));
         Assert.Equal(PixErrorKind.BrokenArtifact, error.Kind);
         Assert.Contains("1 missing: model.norm.weight [32]", error.Message, StringComparison.Ordinal);
-        Assert.Contains("1 mis-shaped: lm_head.weight is [3, 32], expected [352, 32]", error.Message, StringComparison.Ordinal);
+        Assert.Contains("1 mis-shaped: lm_head.weight is [3, 32], expected [352, 32]", error.Message,
+            StringComparison.Ordinal);
         Assert.Contains("1 unknown: surplus", error.Message, StringComparison.Ordinal);
     }
 

@@ -25,7 +25,8 @@ internal static class TinyFolders
             MmProjectorType = "mlp2x_gelu",
             ImageAspectRatio = "pad",
         };
-        return SaveAndLoad(backend, folder, config.ToJson(), weights => new LlavaSamNetwork(weights, config.Validate()), ["[SEG]"]);
+        return SaveAndLoad(backend, folder, config.ToJson(), weights =>
+            new LlavaSamNetwork(weights, config.Validate()), ["[SEG]"]);
     }
 
     public static ISegmentingModel PixelLm(IBackend backend, string folder)
@@ -61,7 +62,8 @@ internal static class TinyFolders
             LongestSide = 64,
             SegHidden = 12,
         };
-        return SaveAndLoad(backend, folder, config.ToJson(), weights => new PixelSailNetwork(weights, config), TinyModels.PixelSailTokens);
+        return SaveAndLoad(backend, folder, config.ToJson(), weights =>
+            new PixelSailNetwork(weights, config), TinyModels.PixelSailTokens);
     }
 
     public static ISegmentingModel EveSail(IBackend backend, string folder)
@@ -86,7 +88,8 @@ internal static class TinyFolders
         return SaveAndLoad(backend, folder, config.ToJson(), weights => new PixSearchNetwork(weights, config), []);
     }
 
-    private static ISegmentingModel SaveAndLoad(IBackend backend, string folder, string config, Action<WeightStore> build,
+    private static ISegmentingModel SaveAndLoad(IBackend backend, string folder, string config,
+        Action<WeightStore> build,
         string[] tokens)
     {
         AddedToken[] added = [.. BpeTrainer.PixSearchTokens,

@@ -53,7 +53,8 @@ internal static class TinyModels
 
     public static string[] PixelSailTokens { get; } =
     [
-        "<vision>", "</vision>", "<vpatch>", "<|endoftext|>", "<|im_start|>", "<|im_end|>", "[SEG]", "<Prompt0>", "<Prompt1>",
+        "<vision>", "</vision>", "<vpatch>", "<|endoftext|>", "<|im_start|>", "<|im_end|>", "[SEG]", "<Prompt0>",
+            "<Prompt1>",
         "<Prompt2>",
     ];
 
@@ -63,7 +64,8 @@ internal static class TinyModels
         var trainer = new BpeTrainer(added ?? BpeTrainer.PixSearchTokens);
         for (int i = 0; i < 5; i++)
         {
-            trainer.Add("USER: Point out the flag on the left and the apple. ASSISTANT: The flag on the left and the apple.");
+            trainer.Add("USER: Point out the flag on the left and the apple. " +
+                "ASSISTANT: The flag on the left and the apple.");
         }
 
         return trainer.Train(VocabularySize).ToTokenizerJson();

@@ -13,7 +13,8 @@ public sealed class ParityTests : IDisposable
     public static TheoryData<string, string> FilesAndBackends()
     {
         var data = new TheoryData<string, string>();
-        foreach (string file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests", "fixtures"), "*.safetensors"))
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(Repository.Root, "tests", "fixtures"),
+            "*.safetensors"))
         {
             foreach (string backend in Backends.Names)
             {
@@ -41,7 +42,8 @@ public sealed class ParityTests : IDisposable
     [InlineData("llama-tiny", "test.hidden_after_norm test.logits test.greedy_ids")]
     [InlineData("qwen2-tiny", "test.hidden_after_norm test.logits test.greedy_ids")]
     [InlineData("clip-vision-tiny", "test.hidden_states")]
-    [InlineData("sam-tiny", "test.image_embedding test.dense_pe test.low_res_logits test.iou test.postprocessed_logits " +
+    [InlineData("sam-tiny",
+        "test.image_embedding test.dense_pe test.low_res_logits test.iou test.postprocessed_logits " +
         "test.multimask_low_res_logits test.multimask_iou test.points_low_res_logits test.points_iou " +
         "test.box_and_mask_low_res_logits")]
     [InlineData("plum-heads-tiny", "test.bio_logits test.span_queries test.low_res_logits test.dense_prompts")]
@@ -87,7 +89,8 @@ public sealed class ParityTests : IDisposable
         using var source = new SafetensorsFile(path);
         var error = Assert.Throws<PixException>(() => ParityChecker.Check(backend, source));
         Assert.Equal(PixErrorKind.BrokenArtifact, error.Kind);
-        Assert.Contains("1 missing: model.layers.0.mlp.up_proj.weight [88, 32]", error.Message, StringComparison.Ordinal);
+        Assert.Contains("1 missing: model.layers.0.mlp.up_proj.weight [88, 32]", error.Message,
+            StringComparison.Ordinal);
         Assert.Contains("model.norm.weight (element 3 is NaN)", error.Message, StringComparison.Ordinal);
     }
 

@@ -28,7 +28,8 @@ public sealed class TaskTests : IDisposable
         using var scope = new TensorScope();
         int[] pages = [.. Enumerable.Range(0, answer.Slots.Length)];
         using KvStore store = model.CreateKvStore(pages.Length, 1);
-        Tensor whole = model.Step([new StepSequence(answer.Slots, 0, answer.Slots.Length, pages, image, prompt)], store).Hidden;
+        Tensor whole = model.Step([new StepSequence(answer.Slots, 0, answer.Slots.Length, pages, image, prompt)],
+            store).Hidden;
         Assert.Equal(Read(whole), Read(answer.Hidden), (a, b) => MathF.Abs(a - b) < 1e-5f);
     }
 
@@ -36,7 +37,8 @@ public sealed class TaskTests : IDisposable
     public void Segment_PixelSailWithoutToken_ForcesOneAndSaysSo()
     {
         using ISegmentingModel model = TinyFolders.PixelSail(_backend, _folder);
-        SegmentationResult result = TextSegmenter.Segment(model, _picture, TextSegmenter.Question(model.Family, "it"), 3);
+        SegmentationResult result = TextSegmenter.Segment(model, _picture, TextSegmenter.Question(model.Family, "it"),
+            3);
         Assert.StartsWith("It is", result.Answer, StringComparison.Ordinal);
         SegmentedTarget target = Assert.Single(result.Targets);
         Assert.Equal((40, 24), (target.Mask.Width, target.Mask.Height));
@@ -48,7 +50,8 @@ public sealed class TaskTests : IDisposable
     public void Segment_OtherFamiliesWithoutTokens_HaveNoMasksAndNoNotes()
     {
         using ISegmentingModel model = TinyFolders.PixelLm(_backend, _folder);
-        SegmentationResult result = TextSegmenter.Segment(model, _picture, TextSegmenter.Question(model.Family, "it"), 3);
+        SegmentationResult result = TextSegmenter.Segment(model, _picture, TextSegmenter.Question(model.Family, "it"),
+            3);
         Assert.Empty(result.Targets);
         Assert.Empty(result.Notes);
     }

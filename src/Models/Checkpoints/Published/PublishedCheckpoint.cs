@@ -131,9 +131,6 @@ public sealed class PublishedCheckpoint : IDisposable
             case PixelSailConfig.Type:
                 _ = new PixelSailNetwork(weights, PixelSailConfig.Parse(configJson));
                 break;
-            case EveSailConfig.Type:
-                _ = new EveSailNetwork(weights, EveSailConfig.Parse(configJson));
-                break;
             default:
                 throw new PixException(PixErrorKind.BrokenArtifact, $"model_type '{type}' is unknown.");
         }
