@@ -23,7 +23,7 @@ internal static class QaTables
 
     private static void PrintScores(IAnsiConsole console, QaReport report)
     {
-        Table table = new Table().Title("percent, with 95 % confidence intervals").Border(TableBorder.Rounded);
+        Table table = new Table().Title("percent, ± half of the 95 % interval").Border(TableBorder.Rounded);
         table.AddColumns("mode", "questions", "n", "truthfulness", "accuracy", "missing", "hallucination", "searches",
             "region top-1",
             "text top-1", "mask IoU");
@@ -33,10 +33,10 @@ internal static class QaTables
             {
                 QaGroup group = report.Groups.First(one => one.Mode == mode && one.Group == row);
                 CragScores scores = group.Scores;
-                table.AddRow(row == s_rows[0] ? mode : "", row, $"{scores.Count}", Percent(scores.Truthfulness),
-                    Percent(scores.Accuracy), Percent(scores.Missing), Percent(scores.Hallucination),
-                    Number(group.SearchesPerQuestion, "0.00"), Percent(group.RegionTop1), Percent(group.TextTop1),
-                    Percent(group.MaskIou));
+                table.AddRow(row == s_rows[0] ? mode : "", row, $"{scores.Count}", Short(scores.Truthfulness),
+                    Short(scores.Accuracy), Short(scores.Missing), Short(scores.Hallucination),
+                    Number(group.SearchesPerQuestion, "0.00"), Short(group.RegionTop1), Short(group.TextTop1),
+                    Short(group.MaskIou));
             }
 
             int failed = report.Groups.First(one => one.Mode == mode && one.Group == s_rows[0]).Failed;
@@ -87,6 +87,11 @@ internal static class QaTables
         string range = $"{Number(100 * estimate.Low, "0.0")}-{Number(100 * estimate.High, "0.0")}";
         return $"{Number(100 * estimate.Value, "0.0")} ({range})";
     }
+
+    // Eleven columns leave no room for both ends of each interval; report.csv has them.
+    private static string Short(Estimate estimate) => double.IsFinite(estimate.Value)
+        ? $"{Number(100 * estimate.Value, "0.0")} ±{Number(100 * estimate.HalfWidth, "0.0")}"
+        : "";
 
     private static string Number(double value, string format) =>
         double.IsFinite(value) ? value.ToString(format, CultureInfo.InvariantCulture) : "";
