@@ -137,7 +137,8 @@ internal sealed class TinyWorld : IDisposable
             Kind = "region",
             Question = "Which one?",
             Answer = name,
-            Trajectory = $"The square<search><region></search><information>{name}: fact {index}</information> is {name}.",
+            Trajectory = "The square<search><region></search>"
+                + $"<information>{name}: fact {index}</information> is {name}.",
         };
     }
 }
