@@ -8,7 +8,8 @@ using PixSearch.Models;
 namespace PixSearch.Node;
 
 /// <summary>
-/// One node in one process: an engine per model, one retriever, and, with a store, sessions that outlive the process. What the
+/// One node in one process: an engine per model, one retriever, and, with a store, sessions that outlive the process.
+/// What the
 /// gateway and the command line call; it checks what comes in and keeps the books of who may read what.
 /// </summary>
 public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposable
@@ -22,7 +23,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
     private readonly SemaphoreSlim _revivals = new(1);
     private long _trimmedAt;
 
-    /// <summary>Starts the engines. Models, retriever and store stay the caller's, to be disposed after the node.</summary>
+    /// <summary>Starts the engines. Models, retriever and store stay the caller's, to be disposed after the
+    /// node.</summary>
     /// <param name="models">At least one; the first is the default. Names differ.</param>
     /// <param name="retriever">Answers searches.</param>
     /// <param name="indexes">Names of its indexes, the default first.</param>
@@ -54,7 +56,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
     public Task<EngineStats> StatsAsync(string model = "") => Find(model).Loop.StatsAsync();
 
     /// <summary>
-    /// Takes up the sessions that an earlier process left unfinished, from their logs. Returns how many; those that cannot go on
+    /// Takes up the sessions that an earlier process left unfinished, from their logs. Returns how many; those that
+    /// cannot go on
     /// are reported and left in the store.
     /// </summary>
     public async Task<int> ResumeAsync(Action<string, string>? onLost = null)
@@ -97,7 +100,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         Held held = await HeldAsync(sessionId).ConfigureAwait(false)
-            ?? throw new PixException(PixErrorKind.NotFound, $"There is no session '{sessionId}', or it ended too long ago.");
+            ?? throw new PixException(PixErrorKind.NotFound,
+                $"There is no session '{sessionId}', or it ended too long ago.");
         await foreach (SessionEvent item in held.Stream.ReadAsync(fromSequence, cancellation).ConfigureAwait(false))
         {
             yield return item;
@@ -115,7 +119,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         _sessions.TryGetValue(sessionId, out Held? held)
         && await Find(held.Model).Loop.CancelAsync(sessionId).ConfigureAwait(false);
 
-    /// <summary>Stops the engines: sessions that are not over end with <see cref="PixErrorKind.Unavailable"/> for their readers,
+    /// <summary>Stops the engines: sessions that are not over end with <see cref="PixErrorKind.Unavailable"/> for
+    /// their readers,
     /// but not in the store, from which the next process takes them up.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -138,7 +143,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
             await _decodes.WaitAsync(cancellation).ConfigureAwait(false);
             try
             {
-                picture = await Task.Run(() => PictureCodec.Decode(request.Picture.Span, _options.Picture), cancellation)
+                picture = await Task.Run(() => PictureCodec.Decode(request.Picture.Span, _options.Picture),
+                    cancellation)
                     .ConfigureAwait(false);
                 key = EngineRequest.KeyOf(request.Tenant, picture);
             }
@@ -154,7 +160,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         return stream;
     }
 
-    /// <summary>A session of this process, or one of before from the store: replaying a finished one computes nothing.</summary>
+    /// <summary>A session of this process, or one of before from the store: replaying a finished one computes
+    /// nothing.</summary>
     private async Task<Held?> HeldAsync(string id) =>
         _sessions.TryGetValue(id, out Held? held) ? held : await ReviveAsync(id).ConfigureAwait(false);
 
@@ -171,7 +178,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
             // Another reader may have revived it meanwhile.
             if (!_sessions.ContainsKey(id))
             {
-                await SubmitAsync(served, id, stored.Request, stored.Options, stored.Entries, default).ConfigureAwait(false);
+                await SubmitAsync(served, id, stored.Request, stored.Options, stored.Entries, default)
+                    .ConfigureAwait(false);
             }
         }
         finally
@@ -201,7 +209,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         if (question.Length > _options.QuestionCharactersMax)
         {
             throw new PixException(PixErrorKind.InvalidArgument,
-                $"The question has {question.Length} characters; the limit is {_options.QuestionCharactersMax} (QuestionCharactersMax).");
+                $"The question has {question.Length} characters; the limit is {_options.QuestionCharactersMax} "
+                + "(QuestionCharactersMax).");
         }
     }
 
@@ -241,7 +250,8 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
     private ServedModel Describe(ISegmentingModel model)
     {
         int image = model.BuildPrompt("", new RgbImage(1, 1, new byte[3])).Slots.Count(slot => slot < 0);
-        return new ServedModel(model.Name, model.ContextLength, image, _options.Session.SearchBudget, _options.Session.MasksMax);
+        return new ServedModel(model.Name, model.ContextLength, image, _options.Session.SearchBudget,
+            _options.Session.MasksMax);
     }
 
     private sealed record Served(ISegmentingModel Model, EngineLoop Loop);

@@ -22,7 +22,8 @@ public sealed record NodeSetup
     /// <summary>Folder of the session store; empty keeps sessions in memory.</summary>
     public string Sessions { get; init; } = "";
 
-    /// <summary>Makes a backend; called once for each model and once for the encoder, which run on threads of their own.</summary>
+    /// <summary>Makes a backend; called once for each model and once for the encoder, which run on threads of their
+    /// own.</summary>
     public required Func<IBackend> Backend { get; init; }
 
     /// <summary>Settings. The engine's page count is raised to hold <see cref="ContextsMin"/> contexts.</summary>
@@ -55,7 +56,8 @@ public sealed class NodeAssembly : IAsyncDisposable
     public IReadOnlyList<ISegmentingModel> Models { get; private set; } = [];
 
     /// <summary>Loads everything.</summary>
-    /// <exception cref="PixException">NotFound, or BrokenArtifact with the file that is damaged or belongs to another model.</exception>
+    /// <exception cref="PixException">NotFound, or BrokenArtifact with the file that is damaged or belongs to another
+    /// model.</exception>
     public static async Task<NodeAssembly> OpenAsync(NodeSetup setup)
     {
         var assembly = new NodeAssembly();
@@ -122,7 +124,8 @@ public sealed class NodeAssembly : IAsyncDisposable
         EngineOptions engine = setup.Options.Engine;
         int context = Models.Max(model => model.ContextLength);
         int pages = (int)Math.Min(int.MaxValue, (long)setup.ContextsMin * context / engine.PageSize) + 1;
-        NodeOptions options = setup.Options with { Engine = engine with { PageCount = Math.Max(engine.PageCount, pages) } };
+        NodeOptions options =
+            setup.Options with { Engine = engine with { PageCount = Math.Max(engine.PageCount, pages) } };
         TimeProvider time = setup.Time ?? TimeProvider.System;
         SessionStore? store = setup.Sessions.Length > 0 ? Own(new SessionStore(setup.Sessions, time)) : null;
         _node = new EmbeddedNode(Models, Retriever, [.. setup.Indexes.Select(NameOf)], options, time, store);
@@ -139,14 +142,15 @@ public sealed class NodeAssembly : IAsyncDisposable
         return owned;
     }
 
-    private static string NameOf(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+    private static string NameOf(string folder) =>
+        Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
 
     /// <summary>Stands in where no index was given.</summary>
     private sealed class NoIndex : IRetriever
     {
         public ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation) =>
             throw new PixException(PixErrorKind.NotFound,
-                "The model wants to search, but there is no index: build one with 'px index build' and name it with --index, "
-                + "or ask with --mode none.");
+                "The model wants to search, but there is no index: build one with 'px index build' and name it with "
+                + "--index, or ask with --mode none.");
     }
 }

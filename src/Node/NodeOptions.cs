@@ -14,7 +14,8 @@ public sealed record NodeOptions
     public SessionOptions Session { get; init; } = new();
 
     /// <summary>
-    /// What a picture may cost. Smaller than the codec's default: masks are as large as the picture, 4 bytes a pixel each.
+    /// What a picture may cost. Smaller than the codec's default: masks are as large as the picture, 4 bytes a pixel
+    /// each.
     /// </summary>
     public PictureLimits Picture { get; init; } = new() { PixelsMax = 24_000_000 };
 

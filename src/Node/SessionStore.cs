@@ -13,11 +13,13 @@ namespace PixSearch.Node;
 /// <param name="Options">The settings it began with; they hold for the resumed session too.</param>
 /// <param name="Entries">Its inputs so far.</param>
 /// <param name="Over">Whether it has ended.</param>
-public sealed record StoredSession(string Id, AnswerRequest Request, SessionOptions Options, IReadOnlyList<LogEntry> Entries,
+public sealed record StoredSession(string Id, AnswerRequest Request, SessionOptions Options,
+    IReadOnlyList<LogEntry> Entries,
     bool Over);
 
 /// <summary>
-/// Session logs in one SQLite file (write-ahead log, synchronous NORMAL: commits survive the death of the process; a power cut may
+/// Session logs in one SQLite file (write-ahead log, synchronous NORMAL: commits survive the death of the process; a
+/// power cut may
 /// lose the last ones). Reading and writing are safe from several threads.
 /// </summary>
 public sealed class SessionStore : IDisposable
@@ -57,7 +59,8 @@ public sealed class SessionStore : IDisposable
         }
         catch (Exception error) when (error is SqliteException or IOException or UnauthorizedAccessException)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"The session store '{path}' cannot be opened: {error.Message}", error);
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"The session store '{path}' cannot be opened: {error.Message}", error);
         }
     }
 
@@ -69,7 +72,8 @@ public sealed class SessionStore : IDisposable
     {
         lock (_lock)
         {
-            using SqliteCommand command = Command("SELECT id FROM session WHERE over = 0 AND model = $a ORDER BY created, id", model);
+            using SqliteCommand command =
+                Command("SELECT id FROM session WHERE over = 0 AND model = $a ORDER BY created, id", model);
             using SqliteDataReader reader = command.ExecuteReader();
             var ids = new List<string>();
             while (reader.Read())
@@ -86,7 +90,8 @@ public sealed class SessionStore : IDisposable
     {
         lock (_lock)
         {
-            using SqliteCommand command = Command("SELECT request, options, picture, over FROM session WHERE id = $a", id);
+            using SqliteCommand command =
+                Command("SELECT request, options, picture, over FROM session WHERE id = $a", id);
             using SqliteDataReader reader = command.ExecuteReader();
             if (!reader.Read())
             {
@@ -94,7 +99,8 @@ public sealed class SessionStore : IDisposable
             }
 
             byte[] picture = reader.IsDBNull(2) ? [] : reader.GetFieldValue<byte[]>(2);
-            AnswerRequest request = JsonSerializer.Deserialize<AnswerRequest>(reader.GetString(0))! with { Picture = picture };
+            AnswerRequest request =
+                JsonSerializer.Deserialize<AnswerRequest>(reader.GetString(0))! with { Picture = picture };
             SessionOptions options = JsonSerializer.Deserialize<SessionOptions>(reader.GetString(1))!;
             return new StoredSession(id, request, options, Entries(id), reader.GetInt64(3) != 0);
         }
@@ -127,7 +133,8 @@ public sealed class SessionStore : IDisposable
 
     private List<LogEntry> Entries(string id)
     {
-        using SqliteCommand command = Command("SELECT token, payload FROM entry WHERE session = $a ORDER BY sequence", id);
+        using SqliteCommand command =
+            Command("SELECT token, payload FROM entry WHERE session = $a ORDER BY sequence", id);
         using SqliteDataReader reader = command.ExecuteReader();
         var entries = new List<LogEntry>();
         while (reader.Read())
@@ -148,7 +155,8 @@ public sealed class SessionStore : IDisposable
             byte[] picture = request.Answer.Picture.ToArray();
             AnswerRequest bare = request.Answer with { Picture = default };
             using SqliteCommand command = Command(
-                "INSERT INTO session(id, model, request, options, picture, created) VALUES($a, $b, $c, $d, $e, $f)", request.Id,
+                "INSERT INTO session(id, model, request, options, picture, created) VALUES($a, $b, $c, $d, $e, $f)",
+                    request.Id,
                 model, JsonSerializer.Serialize(bare), JsonSerializer.Serialize(request.Options),
                 picture.Length == 0 ? null : picture, _time.GetUtcNow().ToUnixTimeMilliseconds());
             StartTransaction(command);
@@ -165,7 +173,8 @@ public sealed class SessionStore : IDisposable
             object? token = entry is TokenChosen chosen ? chosen.Id : null;
             string? payload = token is null ? JsonSerializer.Serialize(entry) : null;
             using SqliteCommand command = Command(
-                "INSERT INTO entry(session, sequence, token, payload) VALUES($a, $b, $c, $d)", id, sequence, token, payload);
+                "INSERT INTO entry(session, sequence, token, payload) VALUES($a, $b, $c, $d)", id, sequence, token,
+                    payload);
             StartTransaction(command);
             command.ExecuteNonQuery();
             _next[id] = sequence + 1;
@@ -198,7 +207,8 @@ public sealed class SessionStore : IDisposable
         _transaction = null;
     }
 
-    /// <summary>One transaction for all that happens between two commits: one write to disk a step, whatever its sessions.</summary>
+    /// <summary>One transaction for all that happens between two commits: one write to disk a step, whatever its
+    /// sessions.</summary>
     private void StartTransaction(SqliteCommand command)
     {
         _transaction ??= _connection.BeginTransaction();

@@ -169,7 +169,8 @@ public sealed class EmbeddedNodeTests
         await using var host = new Host();
         var segmenter = new NodeSegmenter(host.Node, [host.Model]);
         SegmentResult result = await segmenter.SegmentAsync(
-            new SegmentRequest { Picture = s_picture, Phrases = ["CAR", "nothing", "the DOG."], Tenant = "t" }, default);
+            new SegmentRequest { Picture = s_picture, Phrases = ["CAR", "nothing", "the DOG."], Tenant = "t" },
+                default);
 
         Assert.Equal((9, 7), (result.Width, result.Height));
         Assert.Equal(["CAR", "nothing", "the DOG."], result.Masks.Select(mask => mask.Phrase));
@@ -231,7 +232,8 @@ public sealed class EmbeddedNodeTests
         {
             _store = folder is null ? null : new SessionStore(folder, TimeProvider.System);
             var options = new NodeOptions { Engine = new EngineOptions { PageCount = 512, SessionsMax = 64 } };
-            Node = new EmbeddedNode([Model], retriever ?? new CountingRetriever(int.MaxValue), [], options, store: _store);
+            Node = new EmbeddedNode([Model], retriever ?? new CountingRetriever(int.MaxValue), [], options,
+                store: _store);
         }
 
         public EmbeddedNode Node { get; }

@@ -8,8 +8,10 @@ using PixSearch.Inference.Toys;
 namespace PixSearch.Simulation;
 
 /// <summary>
-/// The real engine under a seed: its time, its retrieval, its clients and its death are simulated. After every step the books must
-/// balance; in the end every request has ended exactly once, nothing is held, and what clients saw is what the log replays to.
+/// The real engine under a seed: its time, its retrieval, its clients and its death are simulated. After every step
+/// the books must
+/// balance; in the end every request has ended exactly once, nothing is held, and what clients saw is what the log
+/// replays to.
 /// </summary>
 internal sealed class EngineSimulation : ISearchPort
 {
@@ -127,7 +129,8 @@ internal sealed class EngineSimulation : ISearchPort
 
             _searches.Remove(search);
             EvidenceHit[] hits = [.. Enumerable.Range(0, Math.Min(search.Kind, search.Call.Query.TopK)).Select(
-                i => new EvidenceHit($"d{i}", $"T{i}", search.Call.Query.Modality.ToString().ToLowerInvariant(), 1, default))];
+                i => new EvidenceHit($"d{i}", $"T{i}", search.Call.Query.Modality.ToString().ToLowerInvariant(), 1,
+                    default))];
             Exception? error = search.Kind == 6 ? new IOException("the index is on fire") : null;
             RetrievalResult? result = error is null ? new RetrievalResult(hits, Partial: search.Kind == 1) : null;
             _core.CompleteSearch(search.Call.SessionId, search.Call.Turn, result, error);
@@ -159,7 +162,8 @@ internal sealed class EngineSimulation : ISearchPort
         return worked;
     }
 
-    /// <summary>The process dies: what is left is the committed log, from which the next one takes the sessions up.</summary>
+    /// <summary>The process dies: what is left is the committed log, from which the next one takes the sessions
+    /// up.</summary>
     private void Crash()
     {
         Crashes++;
@@ -170,7 +174,8 @@ internal sealed class EngineSimulation : ISearchPort
         foreach (Client client in _clients.Values)
         {
             string id = client.Visit.Request.Id;
-            EngineRequest request = client.Visit.Request with { Replay = _log.Entries[id] is { } entries ? [.. entries] : [] };
+            EngineRequest request =
+                client.Visit.Request with { Replay = _log.Entries[id] is { } entries ? [.. entries] : [] };
             if (_log.Over.Contains(id))
             {
                 // Finished before: the events that clients have yet to read are replayed without an engine.
@@ -209,7 +214,8 @@ internal sealed class EngineSimulation : ISearchPort
         }
 
         bool slowReader = _clients.Values.Any(client => client.Behind && client.Visit.ReadsEvery > 1);
-        Assert.True(next < DateTimeOffset.MaxValue || slowReader || _core.SessionCount == 0, "sessions wait for nothing");
+        Assert.True(next < DateTimeOffset.MaxValue || slowReader || _core.SessionCount == 0,
+            "sessions wait for nothing");
         if (!slowReader && next < DateTimeOffset.MaxValue)
         {
             _time.AdvanceTo(next);
@@ -220,7 +226,8 @@ internal sealed class EngineSimulation : ISearchPort
     {
         var vocabulary = new ControlVocabulary(_model.Tokenizer, _model.EndTokens);
         (int width, int height) = request.Picture is { } picture ? (picture.Width, picture.Height) : (0, 0);
-        var start = new SessionStart(_model.BuildPrompt(request.Answer.Question, request.Picture), request.Answer.Question,
+        var start = new SessionStart(_model.BuildPrompt(request.Answer.Question, request.Picture),
+            request.Answer.Question,
             width, height, Scenario.Context);
         var machine = new SessionMachine(vocabulary, request.Options, start);
         foreach (LogEntry entry in request.Replay!)

@@ -6,7 +6,8 @@ using PixSearch.Inference.Toys;
 namespace PixSearch.Simulation;
 
 /// <summary>
-/// While two tenants both wait, what they have received may differ by no more than the sessions that are running at the moment can
+/// While two tenants both wait, what they have received may differ by no more than the sessions that are running at
+/// the moment can
 /// still cost (the bound of VTC, Sheng et al., OSDI 2024), however many requests one of them sends.
 /// </summary>
 public sealed class FairnessTests

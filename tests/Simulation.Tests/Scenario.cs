@@ -50,11 +50,13 @@ internal sealed class Scenario
     /// <summary>Goes on to decide what happens during the run.</summary>
     public SeededRandom Random { get; }
 
-    public static int Below(SeededRandom random, int limit) => limit <= 0 ? 0 : (int)(random.NextUInt64() % (ulong)limit);
+    public static int Below(SeededRandom random, int limit) => limit <= 0 ? 0
+        : (int)(random.NextUInt64() % (ulong)limit);
 
     private static Visit MakeVisit(SeededRandom random, int index)
     {
-        string script = string.Join(' ', Enumerable.Range(0, 1 + Below(random, 18)).Select(_ => s_words[Below(random, s_words.Length)]));
+        string script = string.Join(' ', Enumerable.Range(0, 1 + Below(random, 18))
+            .Select(_ => s_words[Below(random, s_words.Length)]));
         bool poisoned = Below(random, 40) == 0;
         string tenant = $"tenant{Below(random, 3)}";
         int pictureSeed = Below(random, 4);
@@ -98,4 +100,5 @@ internal sealed class Scenario
 /// <param name="Poisoned">Its rows break the model.</param>
 /// <param name="CancelAfter">When the client gives up; null never.</param>
 /// <param name="ReadsEvery">The client reads at every n-th step.</param>
-internal sealed record Visit(TimeSpan Arrival, EngineRequest Request, bool Poisoned, TimeSpan? CancelAfter, int ReadsEvery);
+internal sealed record Visit(TimeSpan Arrival, EngineRequest Request, bool Poisoned, TimeSpan? CancelAfter,
+    int ReadsEvery);

@@ -3,8 +3,10 @@ using System.Globalization;
 namespace PixSearch.Simulation;
 
 /// <summary>
-/// Seeds of <see cref="EngineSimulation"/>: random arrivals, cancels, slow readers, slow, failing and silent retrieval, too few
-/// pages, poisoned requests, and a process that dies between steps and before a commit. <c>PIXSEARCH_SIMULATION_SEEDS=N</c> runs N
+/// Seeds of <see cref="EngineSimulation"/>: random arrivals, cancels, slow readers, slow, failing and silent
+/// retrieval, too few
+/// pages, poisoned requests, and a process that dies between steps and before a commit.
+/// <c>PIXSEARCH_SIMULATION_SEEDS=N</c> runs N
 /// seeds instead of 500; <c>PIXSEARCH_SIMULATION_FIRST=S</c> begins at S, to replay a seed that failed.
 /// </summary>
 public sealed class SimulationTests
@@ -34,7 +36,8 @@ public sealed class SimulationTests
 
         // A simulation that meets nothing proves nothing.
         bool small = seeds < 100;
-        Assert.True(small || (preemptions > seeds / 2 && crashes > seeds / 2 && refused > seeds / 4 && finished > seeds * 3),
+        Assert.True(small
+            || (preemptions > seeds / 2 && crashes > seeds / 2 && refused > seeds / 4 && finished > seeds * 3),
             $"{preemptions} preemptions, {crashes} crashes, {refused} refused, {finished} finished");
     }
 
@@ -52,5 +55,6 @@ public sealed class SimulationTests
     }
 
     private static int Setting(string name, int otherwise) =>
-        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int value) ? value : otherwise;
+        int.TryParse(Environment.GetEnvironmentVariable(name), CultureInfo.InvariantCulture, out int value) ? value
+            : otherwise;
 }

@@ -8,7 +8,8 @@ using PixSearch.Imaging.Masks;
 
 namespace PixSearch.Cli.Asking;
 
-/// <summary>Shows the events of one answer as they come: text as it is written, each search with its hits, masks at the end.</summary>
+/// <summary>Shows the events of one answer as they come: text as it is written, each search with its hits, masks at
+/// the end.</summary>
 internal sealed class AnswerPrinter(TextWriter console, bool json)
 {
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web)
@@ -96,7 +97,8 @@ internal sealed class AnswerPrinter(TextWriter console, bool json)
         {
             PixelBox box = mask.Box;
             Line(string.Create(CultureInfo.InvariantCulture,
-                $"mask {mask.Id}  {mask.TextSpan}  box {box.X},{box.Y} {box.Width}x{box.Height}  score {mask.Score:0.00}"));
+                $"mask {mask.Id}  {mask.TextSpan}  box {box.X},{box.Y} {box.Width}x{box.Height}"
+                + $"  score {mask.Score:0.00}"));
         }
     }
 

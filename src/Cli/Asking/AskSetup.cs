@@ -44,7 +44,8 @@ internal sealed class AskSetup
     }
 
     /// <summary>Opens the node that the parsed options describe.</summary>
-    public Task<NodeAssembly> OpenAsync(ParseResult parsed, int contexts, EngineOptions? engine = null, string? index = null,
+    public Task<NodeAssembly> OpenAsync(ParseResult parsed, int contexts, EngineOptions? engine = null,
+        string? index = null,
         string sessions = "")
     {
         string[] indexes = index is null ? parsed.GetValue(Index) ?? [] : [index];

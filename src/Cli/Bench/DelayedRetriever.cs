@@ -6,7 +6,8 @@ namespace PixSearch.Cli.Bench;
 internal sealed class DelayedRetriever(TimeSpan latency, TimeProvider time) : IRetriever
 {
     private static readonly string s_snippet =
-        "capital Suva; region Oceania; currency Fijian dollar; borders none; languages English, Fijian and Hindi; tld fj";
+        "capital Suva; region Oceania; currency Fijian dollar; borders none; "
+        + "languages English, Fijian and Hindi; tld fj";
 
     /// <inheritdoc/>
     public async ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation)

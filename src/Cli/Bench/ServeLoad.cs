@@ -24,7 +24,8 @@ internal sealed record ServeLoad
     /// <summary>Seed of arrivals, pictures and questions.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>The answer that a scripted model writes: about 12 tokens before, between and after the searches.</summary>
+    /// <summary>The answer that a scripted model writes: about 12 tokens before, between and after the
+    /// searches.</summary>
     public static string Script(int searches)
     {
         const string Words = "The flag on the left of the red drum";

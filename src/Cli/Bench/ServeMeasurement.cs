@@ -63,7 +63,8 @@ internal sealed record ServeResult
     /// <summary>Answered questions a second.</summary>
     public required double QuestionsPerSecond { get; init; }
 
-    /// <summary>Answered within the objectives (first text within 1 s, 95 % of the gaps within 200 ms), a second.</summary>
+    /// <summary>Answered within the objectives (first text within 1 s, 95 % of the gaps within 200 ms), a
+    /// second.</summary>
     public required double GoodPerSecond { get; init; }
 
     /// <summary>Tokens a second.</summary>
@@ -99,8 +100,10 @@ internal sealed record ServeResult
             QuestionsPerSecond = answered.Length / seconds,
             GoodPerSecond = answered.Count(IsGood) / seconds,
             TokensPerSecond = answered.Sum(time => time.Tokens) / seconds,
-            FirstText = Percentiles.Of(answered.Where(time => time.FirstText is not null).Select(time => time.FirstText!.Value)),
-            FirstMask = Percentiles.Of(answered.Where(time => time.FirstMask is not null).Select(time => time.FirstMask!.Value)),
+            FirstText = Percentiles.Of(answered.Where(time => time.FirstText is not null)
+                .Select(time => time.FirstText!.Value)),
+            FirstMask = Percentiles.Of(answered.Where(time => time.FirstMask is not null)
+                .Select(time => time.FirstMask!.Value)),
             BetweenTexts = Percentiles.Of(answered.SelectMany(time => time.BetweenTexts)),
             SearchTurn = Percentiles.Of(answered.SelectMany(time => time.SearchTurns)),
             EndToEnd = Percentiles.Of(answered.Select(time => time.End!.Value)),

@@ -3,7 +3,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Cli.Bench;
 
 /// <summary>
-/// Sends a load to any <see cref="IAnswerService"/> and takes the times that a client sees. Open loop: a question's time begins when
+/// Sends a load to any <see cref="IAnswerService"/> and takes the times that a client sees. Open loop: a question's
+/// time begins when
 /// it was due, so that a server that falls behind cannot hide it (no coordinated omission).
 /// </summary>
 internal sealed class ServeRunner(IAnswerService service, TimeProvider time)
@@ -79,7 +80,8 @@ internal sealed class ServeRunner(IAnswerService service, TimeProvider time)
         return times;
     }
 
-    private static void Take(QuestionTimes times, SessionEvent item, double now, ref double? lastText, ref double searched)
+    private static void Take(QuestionTimes times, SessionEvent item, double now, ref double? lastText,
+        ref double searched)
     {
         switch (item)
         {

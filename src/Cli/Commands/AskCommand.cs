@@ -17,8 +17,10 @@ internal static class AskCommand
     {
         var setup = new AskSetup();
         var picture = new Argument<string>("picture") { Description = "JPEG, PNG or WebP file." };
-        var question = new Argument<string>("question") { Description = "The question; '-' reads it from standard input." };
-        Option<SearchMode> mode = new("--mode") { Description = "auto, none, text, image or region: which searches are made." };
+        var question =
+            new Argument<string>("question") { Description = "The question; '-' reads it from standard input." };
+        Option<SearchMode> mode =
+            new("--mode") { Description = "auto, none, text, image or region: which searches are made." };
         Option<int?> budget = new("--budget") { Description = "Most searches (0-32)." };
         Option<string> output = new("--out")
         {
@@ -26,9 +28,11 @@ internal static class AskCommand
             DefaultValueFactory = _ => Path.Combine("out", "ask"),
         };
         Option<bool> json = new("--json") { Description = "Print the events as lines of JSON." };
-        Option<float> temperature = new("--temperature") { Description = "0 (default) is greedy and deterministic; up to 2." };
+        Option<float> temperature =
+            new("--temperature") { Description = "0 (default) is greedy and deterministic; up to 2." };
         Option<ulong> seed = new("--seed") { Description = "Seed of sampling." };
-        Option<int> tokens = new("--max-tokens") { Description = "Most tokens of the answer.", DefaultValueFactory = _ => 256 };
+        Option<int> tokens =
+            new("--max-tokens") { Description = "Most tokens of the answer.", DefaultValueFactory = _ => 256 };
         var command = new Command("ask", "Ask a question about a picture.")
         {
             picture, question, mode, budget, output, json, temperature, seed, tokens,
@@ -56,7 +60,8 @@ internal static class AskCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(AskSetup setup, ParseResult parsed, AnswerRequest request, string file, bool json,
+    private static async Task<int> RunAsync(AskSetup setup, ParseResult parsed, AnswerRequest request, string file,
+        bool json,
         CancellationToken cancellation)
     {
         TextWriter console = parsed.InvocationConfiguration.Output;

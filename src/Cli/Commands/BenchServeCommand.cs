@@ -16,7 +16,8 @@ using Spectre.Console;
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// <c>px bench serve</c>: the engine under load, in this process: closed loop at several numbers of clients, the three pause policies
+/// <c>px bench serve</c>: the engine under load, in this process: closed loop at several numbers of clients, the
+/// three pause policies
 /// on a search-heavy load with few pages, and an open loop near capacity.
 /// </summary>
 internal static class BenchServeCommand
@@ -26,18 +27,24 @@ internal static class BenchServeCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        Option<string> model = new("--model") { DefaultValueFactory = _ => "pixsearch-nano", Description = "Folder or name." };
-        Option<int> questions = new("--questions") { DefaultValueFactory = _ => 64, Description = "Questions of each run." };
+        Option<string> model =
+            new("--model") { DefaultValueFactory = _ => "pixsearch-nano", Description = "Folder or name." };
+        Option<int> questions =
+            new("--questions") { DefaultValueFactory = _ => 64, Description = "Questions of each run." };
         Option<int[]> clients = new("--clients")
         {
             DefaultValueFactory = _ => [1, 16],
             Description = "Numbers of concurrent sessions.",
             AllowMultipleArgumentsPerToken = true,
         };
-        Option<int> searches = new("--searches") { DefaultValueFactory = _ => 2, Description = "Searches of each answer (0-4)." };
-        Option<double> latency = new("--latency") { DefaultValueFactory = _ => 50, Description = "Retrieval latency in ms." };
-        Option<int> pages = new("--pages") { DefaultValueFactory = _ => 128, Description = "Pages in the policy runs." };
-        Option<string> output = new("--out") { DefaultValueFactory = _ => Path.Combine("out", "bench"), Description = "Folder." };
+        Option<int> searches =
+            new("--searches") { DefaultValueFactory = _ => 2, Description = "Searches of each answer (0-4)." };
+        Option<double> latency =
+            new("--latency") { DefaultValueFactory = _ => 50, Description = "Retrieval latency in ms." };
+        Option<int> pages =
+            new("--pages") { DefaultValueFactory = _ => 128, Description = "Pages in the policy runs." };
+        Option<string> output =
+            new("--out") { DefaultValueFactory = _ => Path.Combine("out", "bench"), Description = "Folder." };
         Option<string> backend = BackendChoice.Option();
         var command = new Command("serve", "Load the engine: latencies, throughput, pause policies.")
         {
@@ -57,8 +64,12 @@ internal static class BenchServeCommand
         var results = new List<ServeResult>();
         foreach (int clients in settings.Clients)
         {
-            var load = new ServeLoad { Questions = settings.Questions, Clients = clients, Searches = settings.Searches };
-            results.Add(await MeasureAsync(model, settings, $"{clients} at a time", load, new EngineOptions(), cancellation));
+            var load = new ServeLoad
+            {
+                Questions = settings.Questions, Clients = clients, Searches = settings.Searches,
+            };
+            results.Add(await MeasureAsync(model, settings, $"{clients} at a time", load, new EngineOptions(),
+                cancellation));
         }
 
         int most = settings.Clients.Max();
@@ -78,7 +89,8 @@ internal static class BenchServeCommand
         return 0;
     }
 
-    private static async Task<ServeResult> MeasureAsync(ISegmentingModel model, Settings settings, string name, ServeLoad load,
+    private static async Task<ServeResult> MeasureAsync(ISegmentingModel model, Settings settings, string name,
+        ServeLoad load,
         EngineOptions engine, CancellationToken cancellation)
     {
         // Policy runs have few pages on purpose, the others as many as all clients need.
@@ -93,22 +105,25 @@ internal static class BenchServeCommand
         var runner = new ServeRunner(node, TimeProvider.System);
 
         // The first questions pay for compilation of the code and for first touches of memory.
-        await runner.RunAsync("warm-up", load with { Questions = Math.Min(4, load.Questions), Clients = 2, Seed = 99 }, cancellation);
+        await runner.RunAsync("warm-up", load with { Questions = Math.Min(4, load.Questions), Clients = 2, Seed = 99 },
+            cancellation);
         ServeResult result = await runner.RunAsync(name, load, cancellation);
         AnsiConsole.MarkupLineInterpolated(
-            $"{name}: {result.QuestionsPerSecond:0.00} questions/s, first text p50 {result.FirstText.P50:0} ms, end p99 {result.EndToEnd.P99:0} ms");
+            $"{name}: {result.QuestionsPerSecond:0.00} questions/s, first text p50 {result.FirstText.P50:0} ms");
         return result;
     }
 
     private static void Report(Settings settings, IReadOnlyList<ServeResult> results)
     {
         var table = new Table();
-        table.AddColumns("run", "q/s", "good/s", "tok/s", "TTFT p50/p99", "ITL p50/p99", "TTFM p50/p99", "search p50/p99",
+        table.AddColumns("run", "q/s", "good/s", "tok/s", "TTFT p50/p99", "ITL p50/p99", "TTFM p50/p99",
+            "search p50/p99",
             "end p50/p99", "refused", "failed");
         foreach (ServeResult result in results)
         {
             table.AddRow(result.Name, Number(result.QuestionsPerSecond), Number(result.GoodPerSecond),
-                Number(result.TokensPerSecond), Pair(result.FirstText), Pair(result.BetweenTexts), Pair(result.FirstMask),
+                Number(result.TokensPerSecond), Pair(result.FirstText), Pair(result.BetweenTexts),
+                    Pair(result.FirstMask),
                 Pair(result.SearchTurn), Pair(result.EndToEnd), $"{result.Refused}", $"{result.Failed}");
         }
 
@@ -127,6 +142,7 @@ internal static class BenchServeCommand
         static string Number(double value) => value.ToString(value < 10 ? "0.00" : "0", CultureInfo.InvariantCulture);
     }
 
-    private sealed record Settings(string Model, int Questions, int[] Clients, int Searches, double LatencyMs, int Pages,
+    private sealed record Settings(string Model, int Questions, int[] Clients, int Searches, double LatencyMs,
+        int Pages,
         string Output, string? Backend);
 }

@@ -11,8 +11,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// <c>px demo</c>: the main job on the committed sample pictures. Builds the index of the sample knowledge base, answers the questions
-/// of <c>demo.json</c> as <c>px ask</c> would, says which answers are right, and leaves the pictures with their masks in a folder.
+/// <c>px demo</c>: the main job on the committed sample pictures. Builds the index of the sample knowledge base,
+/// answers the questions
+/// of <c>demo.json</c> as <c>px ask</c> would, says which answers are right, and leaves the pictures with their masks
+/// in a folder.
 /// </summary>
 internal static class DemoCommand
 {
@@ -22,9 +24,12 @@ internal static class DemoCommand
     public static Command Create()
     {
         var setup = new AskSetup();
-        Option<string> samples = new("--samples") { DefaultValueFactory = _ => "samples", Description = "Folder with demo.json." };
-        Option<string> output = new("--out") { DefaultValueFactory = _ => Path.Combine("out", "demo"), Description = "Folder." };
-        Option<int> count = new("--count") { DefaultValueFactory = _ => 8, Description = "Questions to ask; 0 for all." };
+        Option<string> samples =
+            new("--samples") { DefaultValueFactory = _ => "samples", Description = "Folder with demo.json." };
+        Option<string> output =
+            new("--out") { DefaultValueFactory = _ => Path.Combine("out", "demo"), Description = "Folder." };
+        Option<int> count =
+            new("--count") { DefaultValueFactory = _ => 8, Description = "Questions to ask; 0 for all." };
         var command = new Command("demo", "Answer questions about the sample pictures.") { samples, output, count };
         setup.AddTo(command);
         command.SetAction((parsed, cancellation) => RunAsync(setup, parsed, parsed.GetValue(samples)!,
@@ -32,7 +37,8 @@ internal static class DemoCommand
         return command;
     }
 
-    private static async Task<int> RunAsync(AskSetup setup, ParseResult parsed, string samples, string output, int count,
+    private static async Task<int> RunAsync(AskSetup setup, ParseResult parsed, string samples, string output,
+        int count,
         CancellationToken cancellation)
     {
         TextWriter console = parsed.InvocationConfiguration.Output;
@@ -47,7 +53,8 @@ internal static class DemoCommand
             console.WriteLine($"\n[{i + 1}/{questions.Count}] {asked.Picture}  {asked.Question}");
             byte[] file = PictureCodec.ReadFile(Path.Combine(samples, asked.Picture), new NodeOptions().Picture);
             var printer = new AnswerPrinter(console, json: false);
-            string id = await assembly.Node.StartAsync(new AnswerRequest { Question = asked.Question, Picture = file }, cancellation);
+            string id = await assembly.Node.StartAsync(new AnswerRequest { Question = asked.Question, Picture = file },
+                cancellation);
             await foreach (SessionEvent item in assembly.Node.ReadAsync(id, 0, cancellation))
             {
                 printer.Show(item);
@@ -62,7 +69,8 @@ internal static class DemoCommand
             right += good ? 1 : 0;
             console.WriteLine(good ? "right" : $"wrong: expected \"{asked.Answer}\"");
             string overlay = Path.Combine(output, $"{i + 1:00}-{Path.GetFileNameWithoutExtension(asked.Picture)}.png");
-            await File.WriteAllBytesAsync(overlay, PictureCodec.EncodePng(printer.Draw(PictureCodec.Decode(file))), cancellation);
+            await File.WriteAllBytesAsync(overlay, PictureCodec.EncodePng(printer.Draw(PictureCodec.Decode(file))),
+                cancellation);
         }
 
         console.WriteLine($"\n{right} of {questions.Count} right; pictures with their masks: {output}");
@@ -110,11 +118,13 @@ internal static class DemoCommand
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new PixException(PixErrorKind.NotFound, $"There are no sample questions '{path}' (--samples).", error);
+            throw new PixException(PixErrorKind.NotFound, $"There are no sample questions '{path}' (--samples).",
+                error);
         }
         catch (JsonException error)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"'{path}' is no file of sample questions: {error.Message}", error);
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"'{path}' is no file of sample questions: {error.Message}", error);
         }
     }
 

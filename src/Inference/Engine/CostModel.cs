@@ -3,8 +3,10 @@ using PixSearch.Abstractions;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// What keeping and what recomputing a paused session's pages wastes, in page-seconds (InferCept, ICML 2024, eq. 1-3): keeping
-/// wastes its pages for the rest of the search; recomputing wastes, for the time of the prefill, its pages as they fill (half on
+/// What keeping and what recomputing a paused session's pages wastes, in page-seconds (InferCept, ICML 2024, eq.
+/// 1-3): keeping
+/// wastes its pages for the rest of the search; recomputing wastes, for the time of the prefill, its pages as they
+/// fill (half on
 /// average) and the pages of everybody who waits for that step. Times are measured: exponential averages, weight 1/8.
 /// </summary>
 internal sealed class CostModel
@@ -41,7 +43,8 @@ internal sealed class CostModel
     /// <param name="pagesOthers">Pages of sessions that the recomputation would delay.</param>
     public double DropGain(SearchModality modality, double elapsedSeconds, int rows, int pages, int pagesOthers)
     {
-        // A search that already ran longer than expected is expected to run as long again (memoryless with a heavy tail).
+        // A search that already ran longer than expected is expected to run as long again (memoryless with a heavy
+        // tail).
         double rest = Math.Max(SearchSeconds(modality) - elapsedSeconds, elapsedSeconds);
         double prefill = rows / Math.Max(1, _rowsPerSecond);
         return (rest * pages) - (prefill * ((pages * 0.5) + pagesOthers));

@@ -9,7 +9,8 @@ using PixSearch.Tensors;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// The engine without its thread: continuous batching of sessions as <c>Schedule → Execute → Apply</c>. Used by one thread; time
+/// The engine without its thread: continuous batching of sessions as <c>Schedule → Execute → Apply</c>. Used by one
+/// thread; time
 /// comes from a <see cref="TimeProvider"/> and searches leave through a port, so that a simulation can own both.
 /// </summary>
 public sealed class EngineCore : IDisposable
@@ -91,7 +92,8 @@ public sealed class EngineCore : IDisposable
     };
 
     /// <summary>
-    /// Takes a session in, or answers at once why not: <see cref="PixErrorKind.Overloaded"/> with a time to wait when the engine
+    /// Takes a session in, or answers at once why not: <see cref="PixErrorKind.Overloaded"/> with a time to wait when
+    /// the engine
     /// is full, <see cref="PixErrorKind.InvalidArgument"/> for what can never work.
     /// </summary>
     public EventStream Submit(EngineRequest request)
@@ -144,7 +146,8 @@ public sealed class EngineCore : IDisposable
     }
 
     /// <summary>
-    /// Lets a session go so that another engine can take it up from the log: what was computed is committed, what it held is free,
+    /// Lets a session go so that another engine can take it up from the log: what was computed is committed, what it
+    /// held is free,
     /// its readers come to an end without a last event. False: it is not here.
     /// </summary>
     public bool HandOver(string sessionId)
@@ -163,7 +166,8 @@ public sealed class EngineCore : IDisposable
         return true;
     }
 
-    /// <summary>A search came back: hits, or an error. Late answers of searches that timed out or were cancelled are dropped.</summary>
+    /// <summary>A search came back: hits, or an error. Late answers of searches that timed out or were cancelled are
+    /// dropped.</summary>
     public void CompleteSearch(string sessionId, int turn, RetrievalResult? result, Exception? error)
     {
         if (!_sessions.TryGetValue(sessionId, out EngineSession? session) || session.Machine.Search?.Turn != turn)
@@ -184,7 +188,8 @@ public sealed class EngineCore : IDisposable
         Publish();
     }
 
-    /// <summary>One step. False: there is nothing to compute until something comes in or <see cref="NextWake"/>.</summary>
+    /// <summary>One step. False: there is nothing to compute until something comes in or
+    /// <see cref="NextWake"/>.</summary>
     public bool Tick()
     {
         Expire();
@@ -207,7 +212,8 @@ public sealed class EngineCore : IDisposable
         return true;
     }
 
-    /// <summary>When time alone will change something: a deadline, a search that times out, a reader that is too slow.</summary>
+    /// <summary>When time alone will change something: a deadline, a search that times out, a reader that is too
+    /// slow.</summary>
     public DateTimeOffset? NextWake()
     {
         DateTimeOffset? next = null;
@@ -231,7 +237,8 @@ public sealed class EngineCore : IDisposable
         int references = _sessions.Values.Count(session => session.Image is not null);
         if (placed != _sessions.Count || references != _images.References || (placed == 0 && Pool.PagesHeld > 0))
         {
-            throw new InvalidOperationException($"{_sessions.Count} sessions, {placed} placed; {references} hold pictures, "
+            throw new InvalidOperationException(
+                $"{_sessions.Count} sessions, {placed} placed; {references} hold pictures, "
                 + $"{_images.References} counted; {Pool.PagesHeld} pages held.");
         }
     }
@@ -282,7 +289,8 @@ public sealed class EngineCore : IDisposable
 
         _count.Refused++;
         int limit = full ? _options.SessionsMax : _options.SessionsPerTenantMax;
-        double rows = Scheduler.Waiting.Sum(session => session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens);
+        double rows =
+            Scheduler.Waiting.Sum(session => session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens);
         double seconds = Math.Clamp(rows / Math.Max(1, _costs.RowsPerSecond), 1, 60);
         throw new PixException(PixErrorKind.Overloaded,
             $"The engine has {limit} sessions{(full ? "" : " of this tenant")}, its limit "
@@ -370,7 +378,8 @@ public sealed class EngineCore : IDisposable
         bool samples = item.Samples;
         session.Computed += item.Count;
         PublishPages(session);
-        Ledger.Charge(session.Tenant, samples && item.Count == 1 ? _weights.DecodeRow : _weights.PromptRow * item.Count);
+        Ledger.Charge(session.Tenant, samples && item.Count == 1 ? _weights.DecodeRow
+            : _weights.PromptRow * item.Count);
         if (!samples)
         {
             return;
@@ -524,7 +533,8 @@ public sealed class EngineCore : IDisposable
         Deliver();
     }
 
-    /// <summary>Frees what a session held; it goes on elsewhere, so neither the log nor readers hear of an end.</summary>
+    /// <summary>Frees what a session held; it goes on elsewhere, so neither the log nor readers hear of an
+    /// end.</summary>
     private void Drop(EngineSession session)
     {
         _touched.RemoveAll(touched => touched == session);

@@ -5,7 +5,8 @@ using PixSearch.Models;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// The engine on a thread of its own: drain what came in, one step, again; asleep when there is nothing to compute. No other
+/// The engine on a thread of its own: drain what came in, one step, again; asleep when there is nothing to compute.
+/// No other
 /// thread ever touches the model. All methods may be called from anywhere.
 /// </summary>
 public sealed class EngineLoop : IAsyncDisposable
@@ -59,7 +60,8 @@ public sealed class EngineLoop : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends a session; everything it held is free when the task completes. False: it is not in the engine.</summary>
+    /// <summary>Ends a session; everything it held is free when the task completes. False: it is not in the
+    /// engine.</summary>
     public Task<bool> CancelAsync(string sessionId) => AskAsync(core => core.Cancel(sessionId));
 
     /// <summary>
@@ -155,7 +157,8 @@ public sealed class EngineLoop : IAsyncDisposable
         {
             // Errors of requests are handled inside. What arrives here is a defect or a log that cannot be written: the
             // sessions in the engine cannot go on, the process and later sessions can.
-            _core.FailAll(PixErrorKind.Internal, $"The engine had to drop its sessions ({error.GetType().Name}: {FirstLine(error)}).");
+            _core.FailAll(PixErrorKind.Internal,
+                $"The engine had to drop its sessions ({error.GetType().Name}: {FirstLine(error)}).");
             return true;
         }
     }

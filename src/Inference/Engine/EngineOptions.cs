@@ -6,7 +6,8 @@ namespace PixSearch.Inference.Engine;
 public enum PausePolicy
 {
     /// <summary>
-    /// Pages stay while memory allows; under pressure, whichever wastes less memory-time goes (InferCept, ICML 2024): keeping for
+    /// Pages stay while memory allows; under pressure, whichever wastes less memory-time goes (InferCept, ICML 2024):
+    /// keeping for
     /// the expected rest of the search, or computing again. Pages are given up from the end, as many as are needed.
     /// </summary>
     Cost,
@@ -14,7 +15,8 @@ public enum PausePolicy
     /// <summary>Pages always stay; for comparison.</summary>
     Keep,
 
-    /// <summary>Pages are always given up and computed again, and are not found in the prefix cache either; for comparison.</summary>
+    /// <summary>Pages are always given up and computed again, and are not found in the prefix cache either; for
+    /// comparison.</summary>
     Drop,
 }
 
@@ -33,7 +35,8 @@ public sealed record EngineOptions
     /// <summary>Most sessions that are computed at the same time.</summary>
     public int RunningMax { get; init; } = 64;
 
-    /// <summary>Most sessions in the engine, waiting and searching ones too; the next is answered <c>Overloaded</c> at once.</summary>
+    /// <summary>Most sessions in the engine, waiting and searching ones too; the next is answered <c>Overloaded</c>
+    /// at once.</summary>
     public int SessionsMax { get; init; } = 256;
 
     /// <summary>Most sessions of one tenant; 0 for no limit of its own.</summary>
@@ -54,7 +57,8 @@ public sealed record EngineOptions
     /// <summary>Encoded pictures that are kept.</summary>
     public int ImageCacheMax { get; init; } = 32;
 
-    /// <summary>Most mask pixels of one session's decoder call (bounds memory: 4 bytes each); later spans stay without mask.</summary>
+    /// <summary>Most mask pixels of one session's decoder call (bounds memory: 4 bytes each); later spans stay
+    /// without mask.</summary>
     public int MaskPixelsMax { get; init; } = 64 << 20;
 
     /// <summary>Finished sessions whose events can still be read.</summary>
@@ -63,7 +67,8 @@ public sealed record EngineOptions
     /// <summary>How long a finished session's events can still be read.</summary>
     public TimeSpan Retention { get; init; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Told (session, error) of every request that the model failed on; for logs. The client sees no details.</summary>
+    /// <summary>Told (session, error) of every request that the model failed on; for logs. The client sees no
+    /// details.</summary>
     public Action<string, Exception>? OnRequestFailed { get; init; }
 
     /// <summary>Throws when a limit is out of range or one context does not fit the store.</summary>
@@ -78,7 +83,8 @@ public sealed record EngineOptions
         if ((long)PageCount * PageSize < contextLength)
         {
             throw new PixException(PixErrorKind.InvalidArgument,
-                $"The store has {PageCount} pages of {PageSize}, but one context needs {contextLength} slots: raise the page count.");
+                $"The store has {PageCount} pages of {PageSize}, but one context needs {contextLength} slots: "
+                + "raise the page count.");
         }
     }
 
@@ -86,7 +92,8 @@ public sealed record EngineOptions
     {
         if (value < 1)
         {
-            throw new PixException(PixErrorKind.InvalidArgument, $"The limit of {what} is {value}; it must be at least 1.");
+            throw new PixException(PixErrorKind.InvalidArgument,
+                $"The limit of {what} is {value}; it must be at least 1.");
         }
     }
 }

@@ -15,7 +15,8 @@ namespace PixSearch.Inference.Engine;
 public sealed record EngineRequest(string Id, AnswerRequest Answer, SessionOptions Options, RgbImage? Picture,
     UInt128 PictureKey, IReadOnlyList<LogEntry>? Replay = null)
 {
-    /// <summary>The key of a tenant's picture: content, so that a file sent twice is encoded once, and never another tenant's.</summary>
+    /// <summary>The key of a tenant's picture: content, so that a file sent twice is encoded once, and never another
+    /// tenant's.</summary>
     public static UInt128 KeyOf(string tenant, RgbImage picture) => PageKeys.HashOf(tenant, picture);
 }
 
@@ -36,10 +37,13 @@ internal enum SessionPlace
 }
 
 /// <summary>
-/// The engine's record of a session. Vocabulary: <b>slots</b> are all positions, <b>computed</b> those whose keys, values and
-/// hidden states lie in pages, <b>target</b> how many must be computed before its next action, <b>remaining</b> the difference.
+/// The engine's record of a session. Vocabulary: <b>slots</b> are all positions, <b>computed</b> those whose keys,
+/// values and
+/// hidden states lie in pages, <b>target</b> how many must be computed before its next action, <b>remaining</b> the
+/// difference.
 /// </summary>
-internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, SessionMachine machine, EventStream stream,
+internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, SessionMachine machine,
+    EventStream stream,
     long arrival, PageKeys keys)
 {
     private int[] _pages = new int[16];
@@ -116,7 +120,8 @@ internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, S
     }
 
     /// <summary>
-    /// Gives up pages from the end, so that the beginning stays useful; positions in them must be computed again. Positions that
+    /// Gives up pages from the end, so that the beginning stays useful; positions in them must be computed again.
+    /// Positions that
     /// see each other are computed in one step, so they go together.
     /// </summary>
     public void ReleasePages(PagePool pool, int keep, int pageSize, bool reusable)

@@ -4,7 +4,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// A session's events on their way to readers: written by the engine thread, read by any number of readers from any sequence
+/// A session's events on their way to readers: written by the engine thread, read by any number of readers from any
+/// sequence
 /// number. Knows how far the furthest reader is, so that the engine can stop a session that nobody keeps up with.
 /// </summary>
 public sealed class EventStream(int bufferMax, Action onRoom)

@@ -4,7 +4,8 @@ using PixSearch.Models;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// One encoding per picture and tenant, counted by the sessions that use it; those that nobody uses stay until newer ones push
+/// One encoding per picture and tenant, counted by the sessions that use it; those that nobody uses stay until newer
+/// ones push
 /// them out, least recently used first. Used by the engine thread.
 /// </summary>
 internal sealed class ImageCache(ISegmentingModel model, int countMax) : IDisposable

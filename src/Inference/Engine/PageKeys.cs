@@ -7,8 +7,10 @@ using PixSearch.Imaging;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// Keys of full pages: each is a hash of the tenant, all slots up to the page's end and, from the first picture slot on, the
-/// picture's content. Two sessions share a page only if everything before it is equal, too. The tenant is part of the hash so
+/// Keys of full pages: each is a hash of the tenant, all slots up to the page's end and, from the first picture slot
+/// on, the
+/// picture's content. Two sessions share a page only if everything before it is equal, too. The tenant is part of the
+/// hash so
 /// that no tenant can learn by timing what another has asked (CVE-2025-46570); the server sets it, never the client.
 /// </summary>
 internal sealed class PageKeys

@@ -1,8 +1,10 @@
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// Who holds which page of the key/value store. A page is <b>free</b>, <b>held</b> (reference count above 0) or <b>cached</b>
-/// (count 0, content known by its key, reusable until evicted, least recently used first). Free + held + cached is always the
+/// Who holds which page of the key/value store. A page is <b>free</b>, <b>held</b> (reference count above 0) or
+/// <b>cached</b>
+/// (count 0, content known by its key, reusable until evicted, least recently used first). Free + held + cached is
+/// always the
 /// page count. Used by the engine thread only.
 /// </summary>
 public sealed class PagePool
@@ -47,7 +49,8 @@ public sealed class PagePool
     /// <summary>Pages that can be taken now.</summary>
     public int PagesAvailable => PagesFree + PagesCached;
 
-    /// <summary>Takes a page with count 1; evicts the oldest cached one when none is free. False: every page is held.</summary>
+    /// <summary>Takes a page with count 1; evicts the oldest cached one when none is free. False: every page is
+    /// held.</summary>
     public bool TryTake(out int page)
     {
         if (PagesFree == 0)
@@ -81,7 +84,8 @@ public sealed class PagePool
         _references[page]++;
     }
 
-    /// <summary>One holder fewer. The last one leaves the page cached if its content has a key and it may be reused.</summary>
+    /// <summary>One holder fewer. The last one leaves the page cached if its content has a key and it may be
+    /// reused.</summary>
     public void Release(int page, bool reusable = true)
     {
         Check(_references[page] > 0, page, "was released more often than it was taken");
@@ -100,7 +104,8 @@ public sealed class PagePool
         _free[PagesFree++] = page;
     }
 
-    /// <summary>Says what a held page contains, so that others can find it. A key that is known already is left where it is.</summary>
+    /// <summary>Says what a held page contains, so that others can find it. A key that is known already is left where
+    /// it is.</summary>
     public void Publish(int page, UInt128 key)
     {
         Check(_references[page] > 0, page, "is not held and cannot be published");
@@ -122,7 +127,8 @@ public sealed class PagePool
         return true;
     }
 
-    /// <summary>Throws when the books do not balance; cheap enough for every idle moment and every simulated step.</summary>
+    /// <summary>Throws when the books do not balance; cheap enough for every idle moment and every simulated
+    /// step.</summary>
     public void AssertInvariants()
     {
         int held = _references.Count(count => count > 0);

@@ -3,12 +3,14 @@ using PixSearch.Inference.Sessions;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// Decides what each step computes. Plain data in, plain data out: no clock of its own, no model, no I/O. Order of a step: masks
+/// Decides what each step computes. Plain data in, plain data out: no clock of its own, no model, no I/O. Order of a
+/// step: masks
 /// of sessions that wait for them, one row for everybody who decodes, chunks of prompts and evidence, then admission of
 /// waiting sessions, least-served tenant first.
 /// </summary>
 /// <remarks>
-/// Progress: pages are taken from sessions in a search, from those whose reader is slow, and from those that arrived later; so
+/// Progress: pages are taken from sessions in a search, from those whose reader is slow, and from those that arrived
+/// later; so
 /// the oldest session that can run always can, and one context always fits the store.
 /// </remarks>
 internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedger ledger, CostModel costs)
@@ -52,7 +54,8 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
         }
     }
 
-    /// <summary>A search came back: the session runs on if it still has pages, else it waits, before those that came later.</summary>
+    /// <summary>A search came back: the session runs on if it still has pages, else it waits, before those that came
+    /// later.</summary>
     public void Resume(EngineSession session)
     {
         _searching.Remove(session);
@@ -74,7 +77,8 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
         session.ReleasePages(pool, keep: 0, options.PageSize, reusable: options.PrefixCache);
     }
 
-    /// <summary>The next step. The plan is valid until the next call. Time: how long a session has been searching.</summary>
+    /// <summary>The next step. The plan is valid until the next call. Time: how long a session has been
+    /// searching.</summary>
     public StepPlan Schedule(Func<EngineSession, double> searchingSeconds)
     {
         _plan.Clear();
@@ -208,7 +212,8 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
         _budget -= count;
     }
 
-    /// <summary>Rows of a session in this step: what the budget allows, without splitting positions that see each other.</summary>
+    /// <summary>Rows of a session in this step: what the budget allows, without splitting positions that see each
+    /// other.</summary>
     private int ChunkOf(EngineSession session)
     {
         int count = Math.Min(session.Remaining, _budget);
@@ -236,7 +241,8 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
         {
             bool may = !other.Planned && other != needy && other.PageCount > 0
                 && (other.Stalled || other.Arrival > needy.Arrival);
-            if (may && (victim is null || (other.Stalled, other.Arrival).CompareTo((victim.Stalled, victim.Arrival)) > 0))
+            if (may && (victim is null || (other.Stalled, other.Arrival)
+                .CompareTo((victim.Stalled, victim.Arrival)) > 0))
             {
                 victim = other;
             }

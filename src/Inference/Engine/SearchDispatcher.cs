@@ -3,7 +3,8 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Inference.Engine;
 
-/// <summary>A search that leaves the engine; its answer comes back through <see cref="EngineCore.CompleteSearch"/>.</summary>
+/// <summary>A search that leaves the engine; its answer comes back through
+/// <see cref="EngineCore.CompleteSearch"/>.</summary>
 public sealed record SearchCall(string SessionId, int Turn, RetrievalQuery Query, TimeSpan Timeout);
 
 /// <summary>How searches leave the engine. Neither method waits, nor calls back before it returns.</summary>
@@ -48,7 +49,8 @@ internal sealed class SearchDispatcher(IRetriever retriever, Action<Action<Engin
         }
         catch (Exception caught)
         {
-            // Whatever it is, the session goes on: with partial evidence, or with the error if the index itself is wrong.
+            // Whatever it is, the session goes on: with partial evidence, or with the error if the index itself is
+            // wrong.
             error = caught;
         }
 

@@ -4,7 +4,8 @@ using PixSearch.Inference.Sessions;
 
 namespace PixSearch.Inference.Engine;
 
-/// <summary>One input of a session machine. A session is the list of them: replayed, they give the same slots and events.</summary>
+/// <summary>One input of a session machine. A session is the list of them: replayed, they give the same slots and
+/// events.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
 [JsonDerivedType(typeof(TokenChosen), "token")]
 [JsonDerivedType(typeof(MasksDecoded), "masks")]
@@ -45,7 +46,8 @@ public sealed record SessionFailed(PixErrorKind Kind, string Message) : LogEntry
 }
 
 /// <summary>
-/// Where the inputs of sessions are kept. The engine appends during a step and commits once, before any reader sees an event of
+/// Where the inputs of sessions are kept. The engine appends during a step and commits once, before any reader sees
+/// an event of
 /// the step: what a client has seen is never lost. Used by the engine thread.
 /// </summary>
 public interface ISessionLog

@@ -28,7 +28,8 @@ internal sealed class StepResult
 }
 
 /// <summary>
-/// Runs plans on the model. A step that throws is halved until the sequences that break it are alone: only those fail. Running
+/// Runs plans on the model. A step that throws is halved until the sequences that break it are alone: only those
+/// fail. Running
 /// rows again is harmless, since they write the same values to the same places.
 /// </summary>
 internal sealed class StepExecutor(ISegmentingModel model, KvStore store, HiddenStore hidden, ImageCache images,
@@ -65,7 +66,8 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
         return _result;
     }
 
-    /// <summary>A picture is encoded when rows of it are computed for the first time, once for all sessions that show it.</summary>
+    /// <summary>A picture is encoded when rows of it are computed for the first time, once for all sessions that show
+    /// it.</summary>
     private Exception? PrepareImage(StepItem item)
     {
         EngineSession session = item.Session;

@@ -1,6 +1,7 @@
 namespace PixSearch.Inference.Engine;
 
-/// <summary>Rows of one session in a step: prefill, a chunk of it, evidence or one decoded token are all the same.</summary>
+/// <summary>Rows of one session in a step: prefill, a chunk of it, evidence or one decoded token are all the
+/// same.</summary>
 internal readonly record struct StepItem(EngineSession Session, int Count)
 {
     /// <summary>Whether the session's next token is chosen from this step's logits.</summary>

@@ -4,8 +4,10 @@ using PixSearch.Abstractions;
 namespace PixSearch.Inference.Sampling;
 
 /// <summary>
-/// Chooses a token from logits: greedy at temperature 0, else softmax(logits / temperature) cut to the top k and the nucleus.
-/// The random number of a position is a hash of (seed, position, attempt), not a stream: a session that resumes from its log
+/// Chooses a token from logits: greedy at temperature 0, else softmax(logits / temperature) cut to the top k and the
+/// nucleus.
+/// The random number of a position is a hash of (seed, position, attempt), not a stream: a session that resumes from
+/// its log
 /// needs no generator state to go on with the same choices.
 /// </summary>
 public sealed class Sampler
@@ -16,7 +18,8 @@ public sealed class Sampler
     /// <summary>
     /// The token. <paramref name="logits"/> is scratch afterwards where candidates had to be refused.
     /// </summary>
-    /// <param name="logits">Shape: [vocabulary]. Not-finite values (other than -infinity) are a broken model: throws.</param>
+    /// <param name="logits">Shape: [vocabulary]. Not-finite values (other than -infinity) are a broken model:
+    /// throws.</param>
     /// <param name="options">Validated sampling options.</param>
     /// <param name="position">Slot position of the token that is chosen.</param>
     /// <param name="forbids">Tokens that may not be chosen now; null for none.</param>
@@ -53,7 +56,8 @@ public sealed class Sampler
         int used = 0;
         for (int i = 0; i < count; i++)
         {
-            // exp(-20) of the best is beyond what a 53-bit draw can tell apart from nothing in a nucleus: skipped before sorting.
+            // exp(-20) of the best is beyond what a 53-bit draw can tell apart from nothing in a nucleus: skipped
+            // before sorting.
             float scaled = (logits[i] - max) / options.Temperature;
             if (scaled > -20)
             {
@@ -62,7 +66,8 @@ public sealed class Sampler
             }
         }
 
-        // Negative weights sort the likeliest first; equal ones stand in the order of their ids only after this tie-break.
+        // Negative weights sort the likeliest first; equal ones stand in the order of their ids only after this
+        // tie-break.
         weights = weights[..used];
         ids = ids[..used];
         weights.Sort(ids);

@@ -4,7 +4,8 @@ using PixSearch.Models;
 namespace PixSearch.Inference.Sessions;
 
 /// <summary>
-/// What a session must know of a vocabulary: which ids end the answer, which never show, and the text of the few ids that could
+/// What a session must know of a vocabulary: which ids end the answer, which never show, and the text of the few ids
+/// that could
 /// complete a control string. Made once per model and shared by its sessions.
 /// </summary>
 public sealed class ControlVocabulary
@@ -15,7 +16,8 @@ public sealed class ControlVocabulary
     private readonly string?[] _closers;
     private readonly HashSet<int> _hiddenIds = [];
 
-    /// <summary>Reads the vocabulary once: every id whose text holds <c>&gt;</c>, the last character of all control strings.</summary>
+    /// <summary>Reads the vocabulary once: every id whose text holds <c>&gt;</c>, the last character of all control
+    /// strings.</summary>
     public ControlVocabulary(ITokenizer tokenizer, IReadOnlySet<int> endTokens)
     {
         (Tokenizer, EndTokens) = (tokenizer, endTokens);

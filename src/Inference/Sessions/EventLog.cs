@@ -2,7 +2,8 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Inference.Sessions;
 
-/// <summary>The events of a session: sequence numbers from 0 without holes, closed by one <c>Finished</c> or <c>Failed</c>.</summary>
+/// <summary>The events of a session: sequence numbers from 0 without holes, closed by one <c>Finished</c> or
+/// <c>Failed</c>.</summary>
 internal sealed class EventLog
 {
     private readonly List<SessionEvent> _events = [];

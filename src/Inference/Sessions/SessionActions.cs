@@ -25,8 +25,10 @@ public enum SessionAction
 /// <param name="Query">Text query, or the phrase of the entity; empty for the whole picture.</param>
 /// <param name="Crop">The part of the picture to send; null for all of it.</param>
 /// <param name="TopK">Most hits.</param>
-/// <param name="Mask">The mask that the crop is of; what is not in it is filled (<see cref="SessionOptions.CropBackground"/>).</param>
-public sealed record SearchOrder(int Turn, SearchModality Modality, string Query, PixelBox? Crop, int TopK, RleMask? Mask = null);
+/// <param name="Mask">The mask that the crop is of; what is not in it is filled
+/// (<see cref="SessionOptions.CropBackground"/>).</param>
+public sealed record SearchOrder(int Turn, SearchModality Modality, string Query, PixelBox? Crop, int TopK,
+    RleMask? Mask = null);
 
 /// <summary>A decoded mask of a grounding.</summary>
 /// <param name="Span">The slots that own it.</param>

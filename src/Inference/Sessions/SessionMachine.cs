@@ -4,12 +4,15 @@ using PixSearch.Models;
 namespace PixSearch.Inference.Sessions;
 
 /// <summary>
-/// The decoding protocol of PixSearch (Algorithm 1; systems.md §1.1) as a pure state machine: tokens, masks and evidence go in,
-/// events and the next action come out. It has no clock, no I/O and no model, and is a function of its inputs: replaying them
+/// The decoding protocol of PixSearch (Algorithm 1; systems.md §1.1) as a pure state machine: tokens, masks and
+/// evidence go in,
+/// events and the next action come out. It has no clock, no I/O and no model, and is a function of its inputs:
+/// replaying them
 /// gives the same slots and the same events, which is what crash recovery and migration rest on.
 /// </summary>
 /// <remarks>
-/// Control strings are matched on the decoded text, whatever the tokens they are cut into; a part of one is held back and
+/// Control strings are matched on the decoded text, whatever the tokens they are cut into; a part of one is held back
+/// and
 /// never shows. A region search waits for masks first: <see cref="SessionAction.DecodeMasks"/>, then
 /// <see cref="SessionAction.Search"/>. When the answer is complete the remaining spans get their masks too.
 /// </remarks>
@@ -44,7 +47,8 @@ public sealed class SessionMachine
         if (_slotCount >= start.ContextLength)
         {
             throw new PixException(PixErrorKind.InvalidArgument,
-                $"The prompt has {_slotCount} slots, but the model reads at most {start.ContextLength - 1}: ask a shorter question.");
+                $"The prompt has {_slotCount} slots, but the model reads at most {start.ContextLength - 1}: "
+                + "ask a shorter question.");
         }
 
         _slots = new int[Math.Max(64, Math.Min(start.ContextLength, _slotCount * 2))];
@@ -79,7 +83,8 @@ public sealed class SessionMachine
     public int SearchCount => _turn;
 
     /// <summary>
-    /// Whether a token may not be chosen now because it would complete a control string that is not the model's to write: evidence
+    /// Whether a token may not be chosen now because it would complete a control string that is not the model's to
+    /// write: evidence
     /// tags, a search when there is none left. The sampler then takes the next best.
     /// </summary>
     public bool Forbids(int token) =>
@@ -104,7 +109,8 @@ public sealed class SessionMachine
     }
 
     /// <summary>
-    /// The groundings among these that get a mask now, in text order: those of the answer's own text before the open search
+    /// The groundings among these that get a mask now, in text order: those of the answer's own text before the open
+    /// search
     /// that do not overlap evidence or payloads. Masks that were found before come first, for the feedback loop.
     /// </summary>
     public IReadOnlyList<Grounding> SelectGroundings(IReadOnlyList<Grounding> groundings)
@@ -115,7 +121,8 @@ public sealed class SessionMachine
         foreach (Grounding span in groundings.OrderBy(span => span.Start))
         {
             bool ours = span.Start >= _start.Prompt.Slots.Length && span.End <= limit;
-            if (ours && !_hidden.Exists(hidden => Overlap(hidden, span)) && !selected.Exists(taken => Overlap(taken, span)))
+            if (ours && !_hidden.Exists(hidden => Overlap(hidden, span))
+                && !selected.Exists(taken => Overlap(taken, span)))
             {
                 selected.Add(span);
             }
@@ -137,7 +144,8 @@ public sealed class SessionMachine
             }
 
             _masks.Add(mask);
-            _log.Add(next => new MaskFound(_masks.Count, mask.Rle, mask.Box, mask.Score, Phrase(mask.Span)) { Sequence = next });
+            _log.Add(next =>
+                new MaskFound(_masks.Count, mask.Rle, mask.Box, mask.Score, Phrase(mask.Span)) { Sequence = next });
         }
 
         if (_reason is { } reason)
@@ -193,7 +201,8 @@ public sealed class SessionMachine
             case TextState.Payload when !BudgetLeft && Options.OnBudgetExhausted == BudgetExhausted.Finish:
                 Complete(FinishReason.Stop);
                 return;
-            case TextState.Payload when _text.PayloadLength > Options.QueryCharactersMax + SearchProtocol.SearchClose.Length:
+            case TextState.Payload when _text.PayloadLength > Options.QueryCharactersMax
+                + SearchProtocol.SearchClose.Length:
                 ClosePayload();
                 break;
             default:
@@ -252,7 +261,8 @@ public sealed class SessionMachine
         Order(modality, modality == SearchModality.Text ? _query : "", maskId: null, crop: null);
     }
 
-    /// <summary>The crop of the entity named last; the whole picture where there is none or its mask is empty.</summary>
+    /// <summary>The crop of the entity named last; the whole picture where there is none or its mask is
+    /// empty.</summary>
     private void OrderRegionSearch()
     {
         int last = -1;
@@ -291,7 +301,8 @@ public sealed class SessionMachine
         return new PixelBox(left, top, right - left, bottom - top);
     }
 
-    /// <summary>Drops hits from the end until the block fits its limit and the context; at least "nothing found" remains.</summary>
+    /// <summary>Drops hits from the end until the block fits its limit and the context; at least "nothing found"
+    /// remains.</summary>
     private void AppendEvidence(IReadOnlyList<EvidenceHit> hits, out IReadOnlyList<EvidenceHit> kept, out string text)
     {
         int room = Math.Min(Options.EvidenceTokensMax, _start.ContextLength - _slotCount);
@@ -381,7 +392,8 @@ public sealed class SessionMachine
         _rawEnd.Add(_text.RawLength);
     }
 
-    /// <summary>The first slot that begins at or after a raw character: a token that straddles it belongs to what is before.</summary>
+    /// <summary>The first slot that begins at or after a raw character: a token that straddles it belongs to what is
+    /// before.</summary>
     private int SlotOfRaw(int position)
     {
         int index = position <= 0 ? -1 : _rawEnd.FindIndex(end => end >= position);
@@ -391,7 +403,8 @@ public sealed class SessionMachine
     private string Phrase(Grounding span)
     {
         int[] ids = _slots[span.Start..span.End];
-        return VisibleText.Clean(_vocabulary.Tokenizer.Decode(Array.FindAll(ids, id => id >= 0), skipSpecialTokens: true));
+        return VisibleText.Clean(
+            _vocabulary.Tokenizer.Decode(Array.FindAll(ids, id => id >= 0), skipSpecialTokens: true));
     }
 
     private void Expect(SessionAction action)

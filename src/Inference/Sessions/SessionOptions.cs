@@ -6,7 +6,8 @@ namespace PixSearch.Inference.Sessions;
 /// <summary>What happens to <c>&lt;search&gt;</c> once the search budget is used up.</summary>
 public enum BudgetExhausted
 {
-    /// <summary>The token that would complete <c>&lt;search&gt;</c> is never chosen: the model has to answer (default).</summary>
+    /// <summary>The token that would complete <c>&lt;search&gt;</c> is never chosen: the model has to answer
+    /// (default).</summary>
     Ban,
 
     /// <summary>The search is written but answered with "nothing found" at once.</summary>
@@ -17,7 +18,8 @@ public enum BudgetExhausted
 }
 
 /// <summary>
-/// The knobs of search-interleaved decoding that the paper leaves open (systems.md §1.1), with the project's defaults. Checked by
+/// The knobs of search-interleaved decoding that the paper leaves open (systems.md §1.1), with the project's
+/// defaults. Checked by
 /// <see cref="Validate"/> when a session starts.
 /// </summary>
 public sealed record SessionOptions
@@ -37,17 +39,20 @@ public sealed record SessionOptions
     /// <summary>Longest entry of evidence in characters, 16..4096. Default 160, as in training.</summary>
     public int EvidenceEntryCharactersMax { get; init; } = 160;
 
-    /// <summary>Most tokens of one evidence block with its tags, 8..4096; entries are dropped from the end until it fits.</summary>
+    /// <summary>Most tokens of one evidence block with its tags, 8..4096; entries are dropped from the end until it
+    /// fits.</summary>
     public int EvidenceTokensMax { get; init; } = 256;
 
     /// <summary>Longest search payload in characters, 8..4096; a longer one is closed by the machine.</summary>
     public int QueryCharactersMax { get; init; } = 256;
 
-    /// <summary>Border round a region's tight box, as a share of its longer side, 0..1. Default 0: the tight box.</summary>
+    /// <summary>Border round a region's tight box, as a share of its longer side, 0..1. Default 0: the tight
+    /// box.</summary>
     public float CropPadding { get; init; }
 
     /// <summary>
-    /// What a region query shows outside the mask. Default Fill, as the index encoder is trained: the entity alone (docs/adr/0003).
+    /// What a region query shows outside the mask. Default Fill, as the index encoder is trained: the entity alone
+    /// (docs/adr/0003).
     /// </summary>
     public CropBackground CropBackground { get; init; } = CropBackground.Fill;
 

@@ -17,12 +17,15 @@ internal enum TextState
 }
 
 /// <summary>
-/// Splits the model's text into what the reader sees and search payloads. Text that may be the beginning of a control or stop
-/// string is held back until it is certain. Characters are counted in the raw text: all that the model wrote, without evidence.
+/// Splits the model's text into what the reader sees and search payloads. Text that may be the beginning of a control
+/// or stop
+/// string is held back until it is certain. Characters are counted in the raw text: all that the model wrote, without
+/// evidence.
 /// </summary>
 internal sealed class VisibleText(IReadOnlyList<string> stops)
 {
-    /// <summary>Strings that never reach a reader. <c>&lt;search&gt;</c> opens a payload, the others are dropped.</summary>
+    /// <summary>Strings that never reach a reader. <c>&lt;search&gt;</c> opens a payload, the others are
+    /// dropped.</summary>
     private static readonly string[] s_control =
     [
         SearchProtocol.SearchOpen, SearchProtocol.SearchClose, SearchProtocol.Region, SearchProtocol.WholeImage,
@@ -49,7 +52,8 @@ internal sealed class VisibleText(IReadOnlyList<string> stops)
     public int PayloadLength => State == TextState.Payload ? _raw.Length - _certain : 0;
 
     /// <summary>
-    /// Whether text would complete a control string that is not allowed now: evidence tags always, a nested or forbidden
+    /// Whether text would complete a control string that is not allowed now: evidence tags always, a nested or
+    /// forbidden
     /// <c>&lt;search&gt;</c>, and payload literals and closing tags outside of a search.
     /// </summary>
     public bool Forbids(string text, bool mayOpenSearch)
@@ -189,7 +193,8 @@ internal sealed class VisibleText(IReadOnlyList<string> stops)
     /// <summary>Length of the longest suffix that some control or stop string begins with.</summary>
     private int Held(string text) => Math.Max(LongestPrefixSuffix(text, s_control), LongestPrefixSuffix(text, stops));
 
-    /// <summary>A lone <c>&lt;</c> at the end may be meant; two characters or more of a control string are not.</summary>
+    /// <summary>A lone <c>&lt;</c> at the end may be meant; two characters or more of a control string are
+    /// not.</summary>
     private static int CutControl(string text)
     {
         int held = LongestPrefixSuffix(text, s_control);

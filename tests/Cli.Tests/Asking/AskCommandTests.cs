@@ -13,7 +13,8 @@ public sealed class AskCommandTests(NanoFolder nano) : IClassFixture<NanoFolder>
     [Fact]
     public async Task Ask_Twice_PrintsTheSameEvents()
     {
-        string[] arguments = ["ask", nano.Picture, "What is the capital?", "--model", nano.Model, "--mode", "none", "--json",
+        string[] arguments =
+            ["ask", nano.Picture, "What is the capital?", "--model", nano.Model, "--mode", "none", "--json",
             "--max-tokens", "40", "--out", Path.Combine(nano.Root, "out")];
         PxProcess.Result first = await PxProcess.RunAsync("", arguments);
         PxProcess.Result second = await PxProcess.RunAsync("", arguments);
@@ -21,7 +22,8 @@ public sealed class AskCommandTests(NanoFolder nano) : IClassFixture<NanoFolder>
         Assert.Equal((0, first.Output), (first.ExitCode, second.Output));
         JsonElement[] events = [.. first.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => JsonDocument.Parse(line).RootElement)];
-        Assert.Equal(Enumerable.Range(0, events.Length), events.Select(item => item.GetProperty("sequence").GetInt32()));
+        Assert.Equal(Enumerable.Range(0, events.Length),
+            events.Select(item => item.GetProperty("sequence").GetInt32()));
         Assert.Equal("finished", events[^1].GetProperty("type").GetString());
         Assert.Equal("usage", events[^2].GetProperty("type").GetString());
         Assert.Equal(144, events[^2].GetProperty("imageTokens").GetInt32());
@@ -58,7 +60,8 @@ public sealed class AskCommandTests(NanoFolder nano) : IClassFixture<NanoFolder>
     [Theory]
     [InlineData("")]
     [InlineData("   ")]
-    public async Task Ask_QuestionEmpty_SaysSo(string question) => await AssertRefusedAsync(nano.Picture, "empty", question);
+    public async Task Ask_QuestionEmpty_SaysSo(string question) =>
+        await AssertRefusedAsync(nano.Picture, "empty", question);
 
     [Fact]
     public async Task Ask_QuestionOfOneMegabyte_NamesTheLimit() =>
@@ -106,7 +109,8 @@ public sealed class AskCommandTests(NanoFolder nano) : IClassFixture<NanoFolder>
     [Fact]
     public async Task Ask_IndexMissing_SaysHowToBuildOne()
     {
-        PxProcess.Result result = await PxProcess.RunAsync("", "ask", nano.Picture, "What?", "--model", nano.Model, "--index",
+        PxProcess.Result result =
+            await PxProcess.RunAsync("", "ask", nano.Picture, "What?", "--model", nano.Model, "--index",
             Path.Combine(nano.Root, "none"));
 
         Assert.Equal(2, result.ExitCode);
@@ -126,7 +130,8 @@ public sealed class AskCommandTests(NanoFolder nano) : IClassFixture<NanoFolder>
     private async Task AssertRefusedAsync(string picture, string expected, string question = "What is the capital?",
         string input = "", string? model = null)
     {
-        PxProcess.Result result = await PxProcess.RunAsync(input, "ask", picture, question, "--model", model ?? nano.Model);
+        PxProcess.Result result =
+            await PxProcess.RunAsync(input, "ask", picture, question, "--model", model ?? nano.Model);
 
         Assert.Equal(2, result.ExitCode);
         string line = Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));

@@ -8,7 +8,8 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Cli.Asking;
 
-/// <summary>A folder with a model of nano's sizes and random weights, and a picture: enough to run px ask for real.</summary>
+/// <summary>A folder with a model of nano's sizes and random weights, and a picture: enough to run px ask for
+/// real.</summary>
 public sealed class NanoFolder : IDisposable
 {
     public NanoFolder()

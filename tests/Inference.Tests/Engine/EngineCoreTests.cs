@@ -5,7 +5,8 @@ using PixSearch.Inference.Toys;
 
 namespace PixSearch.Inference.Engine;
 
-/// <summary>The engine on a model that notices every wrong page: what sessions say must not depend on what runs beside them.</summary>
+/// <summary>The engine on a model that notices every wrong page: what sessions say must not depend on what runs
+/// beside them.</summary>
 public sealed class EngineCoreTests
 {
     private const string Plain = "plain words and nothing else, but long enough for two pages";

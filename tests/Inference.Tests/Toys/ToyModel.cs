@@ -5,9 +5,12 @@ using PixSearch.Tensors;
 namespace PixSearch.Inference.Toys;
 
 /// <summary>
-/// A model whose answer is the question, written by a real use of pages: every position stores its slot and a running hash of all
-/// positions before it, read back from the pages. A page that is lost, shared wrongly or overwritten makes the step throw, and
-/// hidden states carry their position, so that <see cref="Ground"/> notices any that are not its own. Phrases of two capital
+/// A model whose answer is the question, written by a real use of pages: every position stores its slot and a running
+/// hash of all
+/// positions before it, read back from the pages. A page that is lost, shared wrongly or overwritten makes the step
+/// throw, and
+/// hidden states carry their position, so that <see cref="Ground"/> notices any that are not its own. Phrases of two
+/// capital
 /// letters or more own a mask. A question with a bell character breaks every step that it is part of.
 /// </summary>
 internal sealed class ToyModel : ISegmentingModel
@@ -132,7 +135,8 @@ internal sealed class ToyModel : ISegmentingModel
 
     public void Dispose() => Backend.Dispose();
 
-    /// <summary>Writes this step's rows, reading what came before from the pages. Returns the hash at the last row.</summary>
+    /// <summary>Writes this step's rows, reading what came before from the pages. Returns the hash at the last
+    /// row.</summary>
     private int Write(in StepSequence sequence, KvStore store, Span<float> hidden)
     {
         ReadOnlySpan<int> slots = sequence.Slots.Span;

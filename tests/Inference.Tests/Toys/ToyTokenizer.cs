@@ -4,7 +4,8 @@ using PixSearch.Models;
 namespace PixSearch.Inference.Toys;
 
 /// <summary>
-/// Ids 0..255 are bytes, 256 is the end token, then whatever strings a test adds (control strings as one id, or odd pieces that
+/// Ids 0..255 are bytes, 256 is the end token, then whatever strings a test adds (control strings as one id, or odd
+/// pieces that
 /// straddle them). Encoding takes the longest added string first.
 /// </summary>
 internal sealed class ToyTokenizer : ITokenizer
@@ -46,7 +47,8 @@ internal sealed class ToyTokenizer : ITokenizer
         return [.. ids];
     }
 
-    public TokenizedText EncodeWithOffsets(string text, bool addSpecialTokens = false) => throw new NotSupportedException();
+    public TokenizedText EncodeWithOffsets(string text, bool addSpecialTokens = false) =>
+        throw new NotSupportedException();
 
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
     {
