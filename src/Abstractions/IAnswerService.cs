@@ -16,7 +16,8 @@ public interface IAnswerService
     /// </summary>
     IAsyncEnumerable<SessionEvent> ReadAsync(string sessionId, long fromSequence, CancellationToken cancellation);
 
-    /// <summary>Who owns a session and whether it is over; null when there is none. Also for sessions of before a restart.</summary>
+    /// <summary>Who owns a session and whether it is over; null when there is none. Also for sessions of before a
+    /// restart.</summary>
     ValueTask<SessionInfo?> FindAsync(string sessionId, CancellationToken cancellation);
 
     /// <summary>Ends a session; its resources are back when the task completes. False: no such session, or over

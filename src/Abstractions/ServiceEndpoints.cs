@@ -23,7 +23,8 @@ public static class ServiceEndpoints
     /// <summary>Ready for work: models are loaded, the cluster is joined, not draining.</summary>
     public const string ReadyPath = "/health/ready";
 
-    /// <summary>Stops taking work and moves sessions away; answers when that is done. Loopback and the kubelet only.</summary>
+    /// <summary>Stops taking work and moves sessions away; answers when that is done. Loopback and the kubelet
+    /// only.</summary>
     public const string DrainPath = "/admin/drain";
 
     /// <summary>Prometheus text.</summary>

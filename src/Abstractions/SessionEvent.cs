@@ -48,7 +48,8 @@ public sealed record Evidence(int Turn, IReadOnlyList<EvidenceHit> Hits, bool Pa
 public sealed record MaskFound(int Id, RleMask Rle, PixelBox Box, float Score, string TextSpan) : SessionEvent;
 
 /// <summary>
-/// What the session cost; the token counts are disjoint. It comes directly before <see cref="Finished"/>, and also before
+/// What the session cost; the token counts are disjoint. It comes directly before <see cref="Finished"/>, and also
+/// before
 /// <see cref="Failed"/> when anything was computed, since budgets are settled by it.
 /// </summary>
 public sealed record Usage(int PromptTokens, int ImageTokens, int CompletionTokens, int EvidenceTokens, int Searches,

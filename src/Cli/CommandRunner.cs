@@ -29,7 +29,8 @@ internal static class CommandRunner
             var configuration = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
             if (result.CommandResult.Command.Name == ServeCommand.Name)
             {
-                // The server handles SIGTERM and Ctrl+C itself: it drains, which takes longer than the parser would wait.
+                // The server handles SIGTERM and Ctrl+C itself: it drains, which takes longer than the parser would
+                // wait.
                 configuration.ProcessTerminationTimeout = null;
             }
 

@@ -96,7 +96,8 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
             if (time.GetElapsedTime(failingSince, now) > s_patience)
             {
                 throw new PixException(PixErrorKind.Unavailable,
-                    $"Session '{sessionId}' could not be reached for {s_patience.TotalSeconds:0} s: {loss!.Message}", loss)
+                    $"Session '{sessionId}' could not be reached for {s_patience.TotalSeconds:0} s: {loss!.Message}",
+                        loss)
                 {
                     RetryAfter = TimeSpan.FromSeconds(5),
                 };
@@ -110,7 +111,8 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     public async ValueTask<bool> CancelAsync(string sessionId, CancellationToken cancellation)
     {
         bool cancelled = false;
-        await RetryAsync(async () => cancelled = await grains.GetGrain<ISessionGrain>(sessionId).CancelAsync(), cancellation);
+        await RetryAsync(async () => cancelled = await grains.GetGrain<ISessionGrain>(sessionId).CancelAsync(),
+            cancellation);
         return cancelled;
     }
 

@@ -16,7 +16,8 @@ namespace PixSearch.Grains;
 /// The silo's one engine: decodes pictures off the grains' turns, submits sessions with their log, remembers their
 /// streams for readers.
 /// </summary>
-public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHostSettings settings, ILocalSiloDetails silo)
+public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHostSettings settings,
+    ILocalSiloDetails silo)
     : IEngineHost
 {
     // Streams of ended sessions stay readable here for a while; later readers replay from the store.
@@ -54,7 +55,8 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
         UInt128 key = picture is null ? 0 : EngineRequest.KeyOf(request.Tenant, picture);
         LogEntry[] replay = [.. session.Entries.Select(entry => JsonSerializer.Deserialize<LogEntry>(entry)!)];
         log.Own(session.Id, session.Epoch, replay.Length);
-        EventStream stream = await loop.SubmitAsync(new EngineRequest(session.Id, request, options, picture, key, replay));
+        EventStream stream = await loop.SubmitAsync(new EngineRequest(session.Id, request, options, picture, key,
+            replay));
         _held[session.Id] = new Held(stream, Environment.TickCount64);
         Remember(request);
         Trim();

@@ -35,4 +35,5 @@ public interface IEngineHost
 /// <param name="Request">What was asked, with the picture.</param>
 /// <param name="Entries">The inputs so far, in their JSON form, in order.</param>
 /// <param name="Over">Whether it ended.</param>
-public sealed record StoredSession(string Id, long Epoch, AnswerRequest Request, IReadOnlyList<string> Entries, bool Over);
+public sealed record StoredSession(string Id, long Epoch, AnswerRequest Request, IReadOnlyList<string> Entries,
+    bool Over);

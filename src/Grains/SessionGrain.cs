@@ -143,19 +143,22 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
                     _engine = engine;
                     return;
                 }
-                catch (GrainErrorException error) when (error.Kind is PixErrorKind.Overloaded or PixErrorKind.Unavailable)
+                catch (GrainErrorException error)
+                    when (error.Kind is PixErrorKind.Overloaded or PixErrorKind.Unavailable)
                 {
                     last = error;
                 }
                 catch (Exception error) when (IsLoss(error, CancellationToken.None))
                 {
-                    last = new GrainErrorException(PixErrorKind.Unavailable, $"The silo {engine} cannot be reached.", 1);
+                    last = new GrainErrorException(PixErrorKind.Unavailable, $"The silo {engine} cannot be reached.",
+                        1);
                 }
 
                 refused.Add(engine);
             }
 
-            throw last ?? new GrainErrorException(PixErrorKind.Unavailable, "No silo with an engine is part of the cluster.", 1);
+            throw last ?? new GrainErrorException(PixErrorKind.Unavailable,
+                "No silo with an engine is part of the cluster.", 1);
         }
         finally
         {
@@ -195,6 +198,7 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "Session {Session}: engine {Engine} was lost at event {Sequence} ({Reason}); moving")]
+    [LoggerMessage(LogLevel.Warning,
+        "Session {Session}: engine {Engine} was lost at event {Sequence} ({Reason}); moving")]
     private static partial void EngineLost(ILogger log, string session, string engine, long sequence, string reason);
 }

@@ -23,7 +23,8 @@ internal sealed class TenantGrain(NpgsqlDataSource database) : Grain, ITenantGra
         long spent = (long)(await account.ExecuteScalarAsync())!;
 
         await using var reserve = new NpgsqlCommand("""
-            WITH held AS (SELECT coalesce(sum(amount), 0) AS total FROM pix_reservation WHERE tenant = $1 AND used IS NULL)
+            WITH held AS (SELECT coalesce(sum(amount), 0) AS total FROM pix_reservation
+                WHERE tenant = $1 AND used IS NULL)
             INSERT INTO pix_reservation (tenant, id, amount)
             SELECT $1, $2, $3 FROM held WHERE $4 + held.total + $3 <= $5
             ON CONFLICT (tenant, id) DO NOTHING

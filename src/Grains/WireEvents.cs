@@ -9,7 +9,8 @@ internal static class WireEvents
 {
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web);
 
-    public static EventMessage ToMessage(SessionEvent next) => new(next.Sequence, JsonSerializer.Serialize(next, s_json));
+    public static EventMessage ToMessage(SessionEvent next) => new(next.Sequence, JsonSerializer.Serialize(next,
+        s_json));
 
     public static SessionEvent ToEvent(EventMessage message) =>
         JsonSerializer.Deserialize<SessionEvent>(message.Json, s_json)

@@ -16,7 +16,8 @@ internal sealed class ClusterCatalog : INodeCatalog
         var session = new SessionOptions();
         Models =
         [
-            new ServedModel(settings.DefaultModel, config.TextConfig.MaxPositionEmbeddings, side * side, session.SearchBudget,
+            new ServedModel(settings.DefaultModel, config.TextConfig.MaxPositionEmbeddings, side * side,
+                session.SearchBudget,
                 session.MasksMax),
         ];
         Indexes =

@@ -14,7 +14,8 @@ namespace PixSearch.Silo;
 internal static class ClusterProcess
 {
     /// <summary>Runs a role; returns the exit code.</summary>
-    public static async Task<int> RunAsync(SiloRole role, SiloSettings settings, TextWriter output, CancellationToken stop)
+    public static async Task<int> RunAsync(SiloRole role, SiloSettings settings, TextWriter output,
+        CancellationToken stop)
     {
         await using NpgsqlDataSource database = NpgsqlDataSource.Create(settings.Postgres);
         var store = new SessionStore(database);
@@ -49,7 +50,8 @@ internal static class ClusterProcess
     private static async Task RunGatewayAsync(SiloRole role, SiloSettings settings, SessionStore store, IHost host,
         TextWriter output, CancellationToken stop)
     {
-        var answers = new ClusterAnswerService(host.Services.GetRequiredService<IGrainFactory>(), store, TimeProvider.System);
+        var answers = new ClusterAnswerService(host.Services.GetRequiredService<IGrainFactory>(), store,
+            TimeProvider.System);
         var options = new GatewayOptions
         {
             Host = settings.ListenAddress,

@@ -20,7 +20,8 @@ internal static class Clustering
     /// </summary>
     public static void Configure(ISiloBuilder silo, SiloSettings settings)
     {
-        silo.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, settings.Postgres));
+        silo.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant,
+            settings.Postgres));
         silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) =
             (settings.ClusterId, settings.ServiceId));
         silo.ConfigureEndpoints(IPAddress.Parse(settings.AdvertisedAddress), settings.SiloPort, settings.GatewayPort,
@@ -43,7 +44,8 @@ internal static class Clustering
     /// <summary>A gateway finds silos in the same table.</summary>
     public static void Configure(IClientBuilder client, SiloSettings settings)
     {
-        client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant, settings.Postgres));
+        client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant,
+            settings.Postgres));
         client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) =
             (settings.ClusterId, settings.ServiceId));
         client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(2));

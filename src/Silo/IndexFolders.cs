@@ -25,7 +25,8 @@ internal sealed class IndexFolders : IShardHost, IDisposable
             string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
             string[] shards = Directory.Exists(folder)
                 ? [.. Directory.EnumerateDirectories(folder, "shard-*").Order(StringComparer.Ordinal)]
-                : throw new PixException(PixErrorKind.NotFound, $"PIXSEARCH__INDEXES names '{folder}', which does not exist.");
+                : throw new PixException(PixErrorKind.NotFound,
+                    $"PIXSEARCH__INDEXES names '{folder}', which does not exist.");
             _folders[name] = shards.Length > 0 ? shards : [folder];
             _default = _default.Length > 0 ? _default : name;
         }
@@ -52,7 +53,8 @@ internal sealed class IndexFolders : IShardHost, IDisposable
     public IRetriever Open(string index, int shard)
     {
         string folder = _folders[Resolve(index)][shard];
-        return _open.GetOrAdd(folder, path => new Lazy<IndexRetriever>(() => IndexRetriever.Open(path, _encoder))).Value;
+        return _open.GetOrAdd(folder, path => new Lazy<IndexRetriever>(() => IndexRetriever.Open(path,
+            _encoder))).Value;
     }
 
     public void Dispose()

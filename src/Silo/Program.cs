@@ -10,8 +10,10 @@ var role = new Option<SiloRole>("--role")
     Description = "silo, gateway or all.",
     DefaultValueFactory = _ => SiloRole.All,
 };
-var initialize = new Option<bool>("--init-db") { Description = "Create the tables in PostgreSQL and end; may be run again." };
-var probe = new Option<string?>("--probe") { Description = "Ask a URL and end with 0 when it answers 2xx (container health)." };
+var initialize = new Option<bool>("--init-db")
+    { Description = "Create the tables in PostgreSQL and end; may be run again." };
+var probe = new Option<string?>("--probe")
+    { Description = "Ask a URL and end with 0 when it answers 2xx (container health)." };
 var root = new RootCommand("PixSearch silo: settings come from PIXSEARCH__* variables.") { role, initialize, probe };
 root.SetAction(async (parsed, cancellation) =>
 {

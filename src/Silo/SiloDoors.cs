@@ -39,7 +39,8 @@ internal sealed class SiloDoors : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellation)
     {
         await _app.StartAsync(cancellation);
-        Address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
+        Address = new Uri(_app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>(
+            )!.Addresses.First());
     }
 
     /// <summary>Not ready from now on; sessions go to other silos.</summary>

@@ -56,13 +56,15 @@ public sealed record SiloSettings
     public static SiloSettings FromEnvironment(Func<string, string?> read)
     {
         var defaults = new SiloSettings { Postgres = "" };
-        string Text(string name, string fallback) => read($"PIXSEARCH__{name}") is { Length: > 0 } value ? value : fallback;
+        string Text(string name,
+            string fallback) => read($"PIXSEARCH__{name}") is { Length: > 0 } value ? value : fallback;
         return new SiloSettings
         {
             ClusterId = Text("CLUSTERID", defaults.ClusterId),
             ServiceId = Text("SERVICEID", defaults.ServiceId),
             Postgres = read("PIXSEARCH__POSTGRES") is { Length: > 0 } postgres ? postgres : throw new PixException(
-                PixErrorKind.InvalidArgument, "PIXSEARCH__POSTGRES is not set: it must hold PostgreSQL's connection string."),
+                PixErrorKind.InvalidArgument,
+                    "PIXSEARCH__POSTGRES is not set: it must hold PostgreSQL's connection string."),
             Models = Text("MODELS", defaults.Models),
             DefaultModel = Text("DEFAULTMODEL", defaults.DefaultModel),
             Encoder = Text("ENCODER", defaults.Encoder),
@@ -88,6 +90,7 @@ public sealed record SiloSettings
 
         return ushort.TryParse(text, out ushort port)
             ? port
-            : throw new PixException(PixErrorKind.InvalidArgument, $"PIXSEARCH__{name} is '{text}'; it must be a port, 0-65535.");
+            : throw new PixException(PixErrorKind.InvalidArgument,
+                $"PIXSEARCH__{name} is '{text}'; it must be a port, 0-65535.");
     }
 }

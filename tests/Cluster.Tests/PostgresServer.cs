@@ -40,7 +40,8 @@ public sealed class PostgresServer : IDisposable
     public static string? FindBinaries() =>
         Directory.Exists("/usr/lib/postgresql")
             ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))
-                .Where(folder => File.Exists(Path.Combine(folder, "initdb"))).Order(StringComparer.Ordinal).LastOrDefault()
+                .Where(folder => File.Exists(Path.Combine(folder,
+                    "initdb"))).Order(StringComparer.Ordinal).LastOrDefault()
             : null;
 
     /// <summary>Starts a new server.</summary>
@@ -97,7 +98,8 @@ public sealed class PostgresServer : IDisposable
         process.WaitForExit();
         if (process.ExitCode != 0)
         {
-            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}.");
+            throw new InvalidOperationException(
+                $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}.");
         }
     }
 }

@@ -14,7 +14,8 @@ public sealed partial class ComposeTests
         string[] sources =
         [
             .. s_compose["services"].Entries.SelectMany(service => service.Value["volumes"].Items)
-                .Select(volume => volume.Text.Split(':')[0]).Where(source => source.StartsWith("./", StringComparison.Ordinal)),
+                .Select(volume => volume.Text.Split(':')[0]).Where(source => source.StartsWith("./",
+                    StringComparison.Ordinal)),
         ];
         Assert.NotEmpty(sources);
         Assert.All(sources, source => Assert.True(File.Exists(Path.Combine(Manifests.Root, source)), source));

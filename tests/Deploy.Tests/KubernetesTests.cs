@@ -3,7 +3,8 @@ using PixSearch.Abstractions;
 namespace PixSearch.Deploy.Tests;
 
 /// <summary>
-/// Goal: what the manifests say is true of the code and complete. Each check runs on the files as they are, and on the rendered
+/// Goal: what the manifests say is true of the code and complete. Each check runs on the files as they are, and on
+/// the rendered
 /// overlay where kubectl is installed.
 /// </summary>
 public sealed class KubernetesTests
@@ -118,7 +119,8 @@ public sealed class KubernetesTests
         foreach (Node policy in all.Where(node => node.Kind == "NetworkPolicy"))
         {
             IEnumerable<Node> rules = policy["spec"]["ingress"].Items.Concat(policy["spec"]["egress"].Items);
-            Assert.All(rules.SelectMany(rule => rule["ports"].Items), port => Assert.Contains(port["port"].Text, allowed));
+            Assert.All(rules.SelectMany(rule => rule["ports"].Items), port => Assert.Contains(port["port"].Text,
+                allowed));
         }
     }
 
@@ -162,7 +164,8 @@ public sealed class KubernetesTests
             .SelectMany(workload => workload["spec"]["template"]["spec"]["containers"].Items))
         {
             string[] parts = container["image"].Text.Split(':');
-            Assert.True(parts.Length == 2 && parts[1] != "latest" && parts[1].Any(char.IsAsciiDigit), container["image"].Text);
+            Assert.True(parts.Length == 2 && parts[1] != "latest" && parts[1].Any(char.IsAsciiDigit),
+                container["image"].Text);
         }
     }
 

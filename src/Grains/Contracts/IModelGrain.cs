@@ -22,7 +22,8 @@ public interface IModelGrain : IGrainWithStringKey
 
     /// <summary>Events of a session that runs here, from a sequence number on.</summary>
     [Alias("Read")]
-    IAsyncEnumerable<EventMessage> ReadAsync(string sessionId, long fromSequence, CancellationToken cancellation = default);
+    IAsyncEnumerable<EventMessage> ReadAsync(string sessionId, long fromSequence,
+        CancellationToken cancellation = default);
 
     /// <summary>Ends a session that runs here; its pages are back when the task completes.</summary>
     [Alias("Cancel")]

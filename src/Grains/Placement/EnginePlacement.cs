@@ -46,7 +46,8 @@ internal sealed class EngineDirector(LoadView view) : IPlacementDirector
 {
     private readonly SeededRandom _random = new((ulong)Environment.ProcessId);
 
-    public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
+    public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target,
+        IPlacementContext context)
     {
         SiloAddress[] silos = context.GetCompatibleSilos(target);
         if (silos.Length == 0)

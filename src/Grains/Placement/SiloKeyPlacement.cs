@@ -20,7 +20,8 @@ public sealed class SiloKeyPlacementAttribute() : PlacementAttribute(SiloKeyPlac
 /// <summary>Finds the silo; a silo that is gone is an error at once, so that the caller looks for another.</summary>
 internal sealed class SiloKeyDirector : IPlacementDirector
 {
-    public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
+    public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target,
+        IPlacementContext context)
     {
         string key = target.GrainIdentity.Key.ToString()!;
         foreach (SiloAddress silo in context.GetCompatibleSilos(target))

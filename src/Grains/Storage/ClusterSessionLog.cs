@@ -32,7 +32,8 @@ public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : I
     {
         if (_owned.TryGetValue(sessionId, out Owned? owned))
         {
-            _writes.Add(new EntryWrite(sessionId, owned.Epoch, owned.Next++, JsonSerializer.Serialize(entry), Last: false));
+            _writes.Add(new EntryWrite(sessionId, owned.Epoch, owned.Next++, JsonSerializer.Serialize(entry),
+                Last: false));
         }
     }
 

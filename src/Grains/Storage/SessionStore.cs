@@ -61,10 +61,12 @@ public sealed class SessionStore(NpgsqlDataSource database)
     }
 
     /// <summary>Creates a session; false when the id exists already.</summary>
-    public async Task<bool> CreateAsync(string id, AnswerRequest request, string pictureHash, CancellationToken cancellation)
+    public async Task<bool> CreateAsync(string id, AnswerRequest request, string pictureHash,
+        CancellationToken cancellation)
     {
         await using NpgsqlCommand command = database.CreateCommand(
-            "INSERT INTO pix_session (id, tenant, model, request, picture_hash) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING");
+            "INSERT INTO pix_session (id, tenant, model, request, picture_hash) VALUES ($1, $2, $3, $4, $5) "
+            + "ON CONFLICT DO NOTHING");
         command.Parameters.Add(new() { Value = id });
         command.Parameters.Add(new() { Value = request.Tenant });
         command.Parameters.Add(new() { Value = request.Model });
@@ -82,7 +84,8 @@ public sealed class SessionStore(NpgsqlDataSource database)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellation);
         await using var claim = new NpgsqlCommand(
-            "UPDATE pix_session SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, request, picture_hash, over", connection);
+            "UPDATE pix_session SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, request, picture_hash, over",
+                connection);
         claim.Parameters.Add(new() { Value = id });
         long epoch;
         string request, hash;
@@ -111,7 +114,8 @@ public sealed class SessionStore(NpgsqlDataSource database)
         }
 
         AnswerRequest answer = JsonSerializer.Deserialize<AnswerRequest>(request, s_json)!;
-        return new StoredSession(id, epoch, answer with { Picture = await GetPictureAsync(hash, cancellation) }, entries, over);
+        return new StoredSession(id, epoch, answer with { Picture = await GetPictureAsync(hash, cancellation) },
+            entries, over);
     }
 
     /// <summary>Tenant, model and state of a session; null when there is none.</summary>
@@ -189,7 +193,8 @@ public sealed class SessionStore(NpgsqlDataSource database)
         await using NpgsqlCommand command = database.CreateCommand("SELECT bytes FROM pix_picture WHERE hash = $1");
         command.Parameters.Add(new() { Value = hash });
         byte[] bytes = (byte[]?)await command.ExecuteScalarAsync(cancellation)
-            ?? throw new PixException(PixErrorKind.BrokenArtifact, $"The picture {hash} of a session is not in the store.");
+            ?? throw new PixException(PixErrorKind.BrokenArtifact,
+                $"The picture {hash} of a session is not in the store.");
         Remember(hash, bytes);
         return bytes;
     }

@@ -65,7 +65,8 @@ public sealed class EngineLoop : IAsyncDisposable
     public Task<bool> CancelAsync(string sessionId) => AskAsync(core => core.Cancel(sessionId));
 
     /// <summary>
-    /// Lets a session go without an end, for another engine to take up from the log; everything it held is free when the task
+    /// Lets a session go without an end, for another engine to take up from the log; everything it held is free when
+    /// the task
     /// completes. False: it is not in the engine.
     /// </summary>
     public Task<bool> HandOverAsync(string sessionId) => AskAsync(core => core.HandOver(sessionId));

@@ -62,7 +62,8 @@ public interface ISessionLog
     void End(string sessionId);
 
     /// <summary>
-    /// Makes everything so far durable. Returns the sessions that somebody else owns by now: nothing of theirs was written, and
+    /// Makes everything so far durable. Returns the sessions that somebody else owns by now: nothing of theirs was
+    /// written, and
     /// the engine drops them without a word to their readers. A log that has one owner returns none.
     /// </summary>
     IReadOnlyList<string> Commit();

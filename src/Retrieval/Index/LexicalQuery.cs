@@ -20,7 +20,8 @@ public static class LexicalQuery
     // nothing.
     private static readonly HashSet<string> s_stopWords = new(
         ("a about all also am an and any are as at be been but by can could did do does for from give had has have he "
-            + "her him his how i if in into is it its itself let many may me more most much my name no nor not of on one "
+            + "her him his how i if in into is it its itself let many may me more most much my name no nor not of "
+            + "on one "
             + "or our out please say she should show so some such tell than that the their them then there these they "
             + "this those to up us very was we were what when where which who whom whose why will with would you your "
             + "picture image photo photograph shown pictured").Split(' '),

@@ -2,7 +2,8 @@ using PixSearch.Inference.Placement;
 
 namespace PixSearch.Inference.Tests.Placement;
 
-/// <summary>Goal: sessions go where they are done first, never where they cannot run, and a burst does not herd.</summary>
+/// <summary>Goal: sessions go where they are done first, never where they cannot run, and a burst does not
+/// herd.</summary>
 public sealed class EngineChoiceTests
 {
     private static readonly EngineWish s_wish = new("nano", "abc", CostEstimate: 300, CostPicture: 150);

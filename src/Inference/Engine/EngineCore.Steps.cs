@@ -1,0 +1,316 @@
+using PixSearch.Abstractions;
+using PixSearch.Imaging;
+using PixSearch.Imaging.Masks;
+using PixSearch.Inference.Sampling;
+using PixSearch.Inference.Sessions;
+using PixSearch.Models;
+using PixSearch.Tensors;
+
+namespace PixSearch.Inference.Engine;
+
+/// <content>What a step and the passing of time do to sessions, and how their ends are told.</content>
+public sealed partial class EngineCore
+{
+    private void CheckRoom(string tenant)
+    {
+        bool full = _sessions.Count >= _options.SessionsMax;
+        bool tenantFull = _options.SessionsPerTenantMax > 0 && Ledger.Active(tenant) >= _options.SessionsPerTenantMax;
+        if (!full && !tenantFull)
+        {
+            return;
+        }
+
+        _count.Refused++;
+        int limit = full ? _options.SessionsMax : _options.SessionsPerTenantMax;
+        double rows = Scheduler.Waiting.Sum(session =>
+            session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens);
+        double seconds = Math.Clamp(rows / Math.Max(1, _costs.RowsPerSecond), 1, 60);
+        throw new PixException(PixErrorKind.Overloaded,
+            $"The engine has {limit} sessions{(full ? "" : " of this tenant")}, its limit "
+            + $"({(full ? "SessionsMax" : "SessionsPerTenantMax")}): try again in {seconds:0} s.")
+        {
+            RetryAfter = TimeSpan.FromSeconds(seconds),
+        };
+    }
+
+    private void Expire()
+    {
+        DateTimeOffset now = _time.GetUtcNow();
+        List<EngineSession>? due = null;
+        foreach (EngineSession session in _sessions.Values)
+        {
+            session.Stalled = session.Stream.IsFull;
+            session.StalledSince = session.Stalled ? session.StalledSince ?? now : null;
+            bool late = session.Request.Answer.Deadline <= now || session.SearchDeadline <= now
+                || session.StalledSince + _options.ReaderTimeout <= now;
+            if (late)
+            {
+                (due ??= []).Add(session);
+            }
+        }
+
+        foreach (EngineSession session in due ?? [])
+        {
+            if (session.Request.Answer.Deadline <= now)
+            {
+                Fail(session, PixErrorKind.DeadlineExceeded, "The deadline passed before the answer was complete.");
+            }
+            else if (session.SearchDeadline <= now)
+            {
+                _costs.ObserveSearch(session.Machine.Search!.Modality, _searchingSeconds(session));
+                _search.Abandon(session.Id);
+                AcceptEvidence(session, new RetrievalResult([], Partial: true));
+            }
+            else
+            {
+                Fail(session, PixErrorKind.Cancelled,
+                    $"Nobody read the session's events for {_options.ReaderTimeout.TotalSeconds:0} s "
+                    + "(ReaderTimeout) while "
+                    + $"{_options.EventBufferMax} (EventBufferMax) were waiting.");
+            }
+        }
+    }
+
+    private void Apply(StepPlan plan, StepResult result)
+    {
+        _count.Steps++;
+        _count.Rows += plan.RowCount;
+        for (int i = 0; i < plan.Masks.Count; i++)
+        {
+            ApplyMasks(plan.Masks[i], result.Masks[i], result.MaskErrors[i]);
+        }
+
+        for (int i = 0; i < plan.Items.Count; i++)
+        {
+            StepItem item = plan.Items[i];
+            if (result.ItemErrors[i] is { } error)
+            {
+                FailWith(item.Session, error);
+                continue;
+            }
+
+            ApplyRows(item, _executor.Logits(i));
+        }
+    }
+
+    private void ApplyMasks(EngineSession session, IReadOnlyList<DecodedMask>? masks, Exception? error)
+    {
+        if (masks is null)
+        {
+            FailWith(session, error!);
+            return;
+        }
+
+        _count.Masks += masks.Count;
+        Ledger.Charge(session.Tenant, _weights.Mask * masks.Count);
+        Input(session, new MasksDecoded(masks));
+    }
+
+    private void ApplyRows(StepItem item, Span<float> logits)
+    {
+        EngineSession session = item.Session;
+        bool samples = item.Samples;
+        session.Computed += item.Count;
+        PublishPages(session);
+        Ledger.Charge(session.Tenant, samples
+            && item.Count == 1 ? _weights.DecodeRow : _weights.PromptRow * item.Count);
+        if (!samples)
+        {
+            return;
+        }
+
+        try
+        {
+            SessionMachine machine = session.Machine;
+            int token = _sampler.Choose(logits, machine.Options.Sampling, machine.SlotCount, session.Forbids);
+            _count.Tokens++;
+            Input(session, new TokenChosen(token));
+        }
+        catch (PixException error)
+        {
+            Fail(session, error.Kind, error.Message);
+        }
+    }
+
+    private void PublishPages(EngineSession session)
+    {
+        if (!_options.PrefixCache)
+        {
+            return;
+        }
+
+        ReadOnlySpan<int> slots = session.Machine.Slots.Span;
+        for (; (session.PagesPublished + 1) * _options.PageSize <= session.Computed; session.PagesPublished++)
+        {
+            int index = session.PagesPublished;
+            Pool.Publish(session.Pages[index], session.Keys.Get(index, slots));
+        }
+    }
+
+    private void AcceptEvidence(EngineSession session, RetrievalResult result)
+    {
+        session.SearchDeadline = null;
+        Scheduler.Resume(session);
+        Input(session, new EvidenceReceived(result.Hits, result.Partial));
+    }
+
+    /// <summary>Every input goes through here: into the log, into the machine, and on to what follows.</summary>
+    private void Input(EngineSession session, LogEntry entry)
+    {
+        _log.Append(session.Id, entry);
+        entry.ApplyTo(session.Machine);
+        Advance(session);
+    }
+
+    private void Advance(EngineSession session)
+    {
+        _touched.Add(session);
+        switch (session.Machine.Next)
+        {
+            case SessionAction.Search:
+                Scheduler.Pause(session);
+                Send(session, session.Machine.Search!);
+                break;
+            case SessionAction.None:
+                _log.End(session.Id);
+                Close(session);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void Send(EngineSession session, SearchOrder order)
+    {
+        _count.Searches++;
+        Ledger.Charge(session.Tenant, _weights.Search);
+        session.SearchStartedAt = _time.GetTimestamp();
+        session.SearchDeadline = _time.GetUtcNow() + session.Machine.Options.SearchTimeout;
+        RgbPixels? pixels = null;
+        if (order.Modality != SearchModality.Text && session.Request.Picture is { } picture)
+        {
+            SessionOptions options = session.Machine.Options;
+            pixels = (order.Mask is { } mask
+                ? RegionCrop.Cut(picture, RleCodec.Decode(mask), options.CropBackground, options.CropPadding)
+                : picture).ToPort();
+        }
+
+        string text = order.Modality == SearchModality.Text ? order.Query : "";
+        var query = new RetrievalQuery(session.Request.Answer.Index, order.Modality, text, pixels, order.TopK);
+        _search.Begin(new SearchCall(session.Id, order.Turn, query, session.Machine.Options.SearchTimeout));
+    }
+
+    private void FailWith(EngineSession session, Exception error)
+    {
+        if (error is PixException expected)
+        {
+            Fail(session, expected.Kind, expected.Message);
+            return;
+        }
+
+        _options.OnRequestFailed?.Invoke(session.Id, error);
+        Fail(session, PixErrorKind.Internal,
+            $"The model failed on this request ({error.GetType().Name}); others were not touched.");
+    }
+
+    private void Fail(EngineSession session, PixErrorKind kind, string message)
+    {
+        if (session.Place != SessionPlace.Ended)
+        {
+            Input(session, new SessionFailed(kind, message));
+        }
+    }
+
+    private void Close(EngineSession session)
+    {
+        bool well = session.Machine.Events[^1] is Finished;
+        _count.Finished += well ? 1 : 0;
+        _count.Failed += well ? 0 : 1;
+        Free(session);
+    }
+
+    private void Free(EngineSession session)
+    {
+        Scheduler.End(session);
+        Ledger.Leave(session.Tenant);
+        if (session.SearchDeadline is not null)
+        {
+            session.SearchDeadline = null;
+            _search.Abandon(session.Id);
+        }
+
+        if (session.Image is not null)
+        {
+            _images.Release(session.Request.PictureKey);
+            session.Image = null;
+        }
+
+        _sessions.Remove(session.Id);
+    }
+
+    /// <summary>Commits the log, then lets readers see the events of this step.</summary>
+    private void Publish()
+    {
+        if (_touched.Count == 0)
+        {
+            return;
+        }
+
+        foreach (string lost in _log.Commit())
+        {
+            if (_touched.FirstOrDefault(session => session.Id == lost) is { } session)
+            {
+                Drop(session);
+            }
+        }
+
+        Deliver();
+    }
+
+    /// <summary>Frees what a session held; it goes on elsewhere, so neither the log nor readers hear of an
+    /// end.</summary>
+    private void Drop(EngineSession session)
+    {
+        _touched.RemoveAll(touched => touched == session);
+        if (_sessions.ContainsKey(session.Id))
+        {
+            Free(session);
+        }
+
+        session.Stream.Abandon();
+    }
+
+    private void Deliver()
+    {
+        foreach (EngineSession session in _touched)
+        {
+            IReadOnlyList<SessionEvent> events = session.Machine.Events;
+            while (session.EventsPublished < events.Count)
+            {
+                session.Stream.Publish(events[session.EventsPublished++]);
+            }
+        }
+
+        _touched.Clear();
+    }
+}
+
+/// <summary>Totals of an engine; see <see cref="EngineStats"/>.</summary>
+internal sealed class EngineCounters
+{
+    public long Steps { get; set; }
+
+    public long Rows { get; set; }
+
+    public long Tokens { get; set; }
+
+    public long Masks { get; set; }
+
+    public long Searches { get; set; }
+
+    public long Finished { get; set; }
+
+    public long Failed { get; set; }
+
+    public long Refused { get; set; }
+}
