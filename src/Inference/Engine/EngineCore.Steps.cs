@@ -22,8 +22,8 @@ public sealed partial class EngineCore
 
         _count.Refused++;
         int limit = full ? _options.SessionsMax : _options.SessionsPerTenantMax;
-        double rows = Scheduler.Waiting.Sum(session =>
-            session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens);
+        double rows =
+            Scheduler.Waiting.Sum(session => session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens);
         double seconds = Math.Clamp(rows / Math.Max(1, _costs.RowsPerSecond), 1, 60);
         throw new PixException(PixErrorKind.Overloaded,
             $"The engine has {limit} sessions{(full ? "" : " of this tenant")}, its limit "
@@ -64,8 +64,7 @@ public sealed partial class EngineCore
             else
             {
                 Fail(session, PixErrorKind.Cancelled,
-                    $"Nobody read the session's events for {_options.ReaderTimeout.TotalSeconds:0} s "
-                    + "(ReaderTimeout) while "
+                    $"Nobody read the session's events for {_options.ReaderTimeout.TotalSeconds:0} s (ReaderTimeout) while "
                     + $"{_options.EventBufferMax} (EventBufferMax) were waiting.");
             }
         }
@@ -112,8 +111,8 @@ public sealed partial class EngineCore
         bool samples = item.Samples;
         session.Computed += item.Count;
         PublishPages(session);
-        Ledger.Charge(session.Tenant, samples
-            && item.Count == 1 ? _weights.DecodeRow : _weights.PromptRow * item.Count);
+        Ledger.Charge(session.Tenant, samples && item.Count == 1 ? _weights.DecodeRow
+            : _weights.PromptRow * item.Count);
         if (!samples)
         {
             return;

@@ -52,7 +52,7 @@ public sealed class CheckFixtureTests : IDisposable
         await File.WriteAllTextAsync(path, "no tensors here");
         PxProcess.Result result = await PxProcess.RunAsync("", "check-fixture", path);
         Assert.Equal(2, result.ExitCode);
-        Assert.Equal(1, result.Errors.Trim().Split('\n').Length);
+        Assert.Single(result.Errors.Trim().Split('\n'));
         Assert.DoesNotContain("   at ", result.Errors, StringComparison.Ordinal);
     }
 

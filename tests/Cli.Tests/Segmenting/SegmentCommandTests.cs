@@ -44,6 +44,6 @@ public sealed class SegmentCommandTests(NanoFolder nano) : IClassFixture<NanoFol
         PxProcess.Result result = await PxProcess.RunAsync("", all);
         Assert.Equal(2, result.ExitCode);
         Assert.Contains(message, result.Errors, StringComparison.Ordinal);
-        Assert.Equal(1, result.Errors.Trim().Split('\n').Length);
+        Assert.Single(result.Errors.Trim().Split('\n'));
     }
 }
