@@ -64,7 +64,8 @@ public sealed partial class EngineCore
             else
             {
                 Fail(session, PixErrorKind.Cancelled,
-                    $"Nobody read the session's events for {_options.ReaderTimeout.TotalSeconds:0} s (ReaderTimeout) while "
+                    $"Nobody read the session's events for {_options.ReaderTimeout.TotalSeconds:0} s "
+                    + "(ReaderTimeout) while "
                     + $"{_options.EventBufferMax} (EventBufferMax) were waiting.");
             }
         }
