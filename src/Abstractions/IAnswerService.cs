@@ -2,8 +2,7 @@ namespace PixSearch.Abstractions;
 
 /// <summary>
 /// The port that both front doors call: one embedded node, or a cluster behind grains. Errors before a session
-/// exists are
-/// thrown as <see cref="PixException"/>; afterwards the stream ends with <see cref="Failed"/>.
+/// exists are thrown as <see cref="PixException"/>; afterwards the stream ends with <see cref="Failed"/>.
 /// </summary>
 public interface IAnswerService
 {

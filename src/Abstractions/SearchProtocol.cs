@@ -2,8 +2,7 @@ namespace PixSearch.Abstractions;
 
 /// <summary>
 /// The control strings of search-interleaved decoding (PixSearch §3.2, Algorithm 1) and the form of evidence. They
-/// are matched on
-/// decoded text, never on token ids, since a tokenizer may cut them anyhow.
+/// are matched on decoded text, never on token ids, since a tokenizer may cut them anyhow.
 /// </summary>
 public static class SearchProtocol
 {
@@ -53,8 +52,7 @@ public static class SearchProtocol
 
     /// <summary>
     /// Evidence as the model reads it: <c>Title: snippet | Title: snippet</c>. A control string inside a document is
-    /// defused (its
-    /// angle bracket is dropped), so that a document can never steer the protocol.
+    /// defused (its angle bracket is dropped), so that a document can never steer the protocol.
     /// </summary>
     /// <param name="hits">Best first.</param>
     /// <param name="entryCharactersMax">Longest entry; longer ones are cut at a word.</param>

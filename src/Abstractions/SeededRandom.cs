@@ -4,10 +4,8 @@ namespace PixSearch.Abstractions;
 
 /// <summary>
 /// The project's source of chance: xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64. Its stream is
-/// specified
-/// (unlike <see cref="Random"/>'s), so that equal seeds give equal data sets and equal training runs on every
-/// runtime. The state
-/// is 256 bits and can be saved and restored. Used by one thread at a time.
+/// specified (unlike <see cref="Random"/>'s), so that equal seeds give equal data sets and equal training runs on every
+/// runtime. The state is 256 bits and can be saved and restored. Used by one thread at a time.
 /// </summary>
 public sealed class SeededRandom
 {
@@ -42,8 +40,7 @@ public sealed class SeededRandom
 
     /// <summary>
     /// A source of its own for a numbered purpose (sample 17, worker 3): depends on the seed and the number only,
-    /// not on how
-    /// much was drawn elsewhere.
+    /// not on how much was drawn elsewhere.
     /// </summary>
     public static SeededRandom ForStream(ulong seed, ulong stream)
     {

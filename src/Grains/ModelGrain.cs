@@ -9,8 +9,7 @@ namespace PixSearch.Grains;
 
 /// <summary>
 /// This silo's engine behind a name. Reentrant: every method only hands over to the engine's own thread and has no
-/// state of its own to
-/// guard.
+/// state of its own to guard.
 /// </summary>
 [SiloKeyPlacement]
 [Reentrant]

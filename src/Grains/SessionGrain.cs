@@ -18,8 +18,7 @@ namespace PixSearch.Grains;
 /// Reentrant, since streamed reads interleave anyhow (enumeration calls are always-interleave); what must not
 /// overlap, choosing and
 /// starting an engine, is guarded by the grain's own gate. All of its state is in the store; losing the activation
-/// loses
-/// nothing, and the engine goes on meanwhile.
+/// loses nothing, and the engine goes on meanwhile.
 /// </remarks>
 [EnginePlacement]
 [Reentrant]

@@ -5,8 +5,7 @@ namespace PixSearch.Grains;
 
 /// <summary>
 /// The ledger of one tenant. One activation serialises the calls of a healthy cluster; that no budget is passed even
-/// with two
-/// activations is the database's doing: the reservation is one statement over a locked row.
+/// with two activations is the database's doing: the reservation is one statement over a locked row.
 /// </summary>
 internal sealed class TenantGrain(NpgsqlDataSource database) : Grain, ITenantGrain
 {

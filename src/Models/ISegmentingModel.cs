@@ -59,8 +59,7 @@ public interface ISegmentingModel : IDisposable
 
     /// <summary>
     /// One step over several sequences. Returns logits of each sequence's last row [sequences, vocabulary] and
-    /// hidden states
-    /// after the final norm of all rows [rows, hidden].
+    /// hidden states after the final norm of all rows [rows, hidden].
     /// </summary>
     StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store);
 
@@ -73,8 +72,7 @@ public interface ISegmentingModel : IDisposable
 
     /// <summary>
     /// Masks of groundings of one picture, in one decoder batch where the family allows: logits in the picture's
-    /// original size
-    /// [groundings, height, width]; a pixel belongs to the mask where its logit is above 0.
+    /// original size [groundings, height, width]; a pixel belongs to the mask where its logit is above 0.
     /// </summary>
     Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden);
 }

@@ -9,8 +9,7 @@ namespace PixSearch.Node;
 
 /// <summary>
 /// One node in one process: an engine per model, one retriever, and, with a store, sessions that outlive the process.
-/// What the
-/// gateway and the command line call; it checks what comes in and keeps the books of who may read what.
+/// What the gateway and the command line call; it checks what comes in and keeps the books of who may read what.
 /// </summary>
 public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposable
 {
@@ -57,8 +56,7 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
 
     /// <summary>
     /// Takes up the sessions that an earlier process left unfinished, from their logs. Returns how many; those that
-    /// cannot go on
-    /// are reported and left in the store.
+    /// cannot go on are reported and left in the store.
     /// </summary>
     public async Task<int> ResumeAsync(Action<string, string>? onLost = null)
     {
@@ -120,8 +118,7 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         && await Find(held.Model).Loop.CancelAsync(sessionId).ConfigureAwait(false);
 
     /// <summary>Stops the engines: sessions that are not over end with <see cref="PixErrorKind.Unavailable"/> for
-    /// their readers,
-    /// but not in the store, from which the next process takes them up.</summary>
+    /// their readers, but not in the store, from which the next process takes them up.</summary>
     public async ValueTask DisposeAsync()
     {
         foreach (Served served in _models.Values)

@@ -19,8 +19,7 @@ public sealed record StoredSession(string Id, AnswerRequest Request, SessionOpti
 
 /// <summary>
 /// Session logs in one SQLite file (write-ahead log, synchronous NORMAL: commits survive the death of the process; a
-/// power cut may
-/// lose the last ones). Reading and writing are safe from several threads.
+/// power cut may lose the last ones). Reading and writing are safe from several threads.
 /// </summary>
 public sealed class SessionStore : IDisposable
 {

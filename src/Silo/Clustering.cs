@@ -15,8 +15,7 @@ internal static class Clustering
     /// A silo is probed every second and suspected after three silent ones; two votes, or one when there are only
     /// two, end it: a
     /// killed silo is gone after about four seconds, within the ten that a client's stream may pause. A busy
-    /// two-core machine
-    /// delays answers by some hundred milliseconds, far below a second.
+    /// two-core machine delays answers by some hundred milliseconds, far below a second.
     /// </summary>
     public static void Configure(ISiloBuilder silo, SiloSettings settings)
     {

@@ -39,8 +39,7 @@ public enum ResizeMode
 /// The operations that models are written in. Every result is a new contiguous tensor in the innermost
 /// <see cref="TensorScope"/>,
 /// unless it says "view"; sources are never changed. Wrong shapes throw <see cref="ArgumentException"/> that names
-/// the op, the
-/// shapes and the rule. A backend is used by one thread at a time.
+/// the op, the shapes and the rule. A backend is used by one thread at a time.
 /// </summary>
 public interface IBackend : IDisposable
 {
@@ -119,8 +118,7 @@ public interface IBackend : IDisposable
 
     /// <summary>
     /// Product of matrices, batched over the leading dimensions, which agree or are absent on one side. Shapes: a
-    /// [.., m, k]
-    /// (or [.., k, m] when transposed), b [.., k, n] (or [.., n, k]), result [.., m, n].
+    /// [.., m, k] (or [.., k, m] when transposed), b [.., k, n] (or [.., n, k]), result [.., m, n].
     /// </summary>
     Tensor MatMul(Tensor a, Tensor b, bool transposeA = false, bool transposeB = false);
 
@@ -145,15 +143,13 @@ public interface IBackend : IDisposable
 
     /// <summary>
     /// Rotary embedding in "rotate half" form: <c>x * cos + rotateHalf(x) * sin</c>. Shapes: x [batch, tokens,
-    /// heads, size],
-    /// cos and sin [tokens, size] or [batch * tokens, size] (M-RoPE is just other tables).
+    /// heads, size], cos and sin [tokens, size] or [batch * tokens, size] (M-RoPE is just other tables).
     /// </summary>
     Tensor Rotate(Tensor x, Tensor cos, Tensor sin);
 
     /// <summary>
     /// softmax(q k^T * scale + bias) v under a mask. Shapes: q [batch, queries, heads, size], k and v [batch, keys,
-    /// kvHeads, size]
-    /// with heads a multiple of kvHeads, result [batch, queries, heads, size].
+    /// kvHeads, size] with heads a multiple of kvHeads, result [batch, queries, heads, size].
     /// </summary>
     Tensor Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, float scale);
 

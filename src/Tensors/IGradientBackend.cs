@@ -4,8 +4,7 @@ namespace PixSearch.Tensors;
 /// What a backend offers beyond <see cref="IBackend"/> so that autodiff can wrap it: the backward form of each fused
 /// op.
 /// <c>dy</c> is the gradient of the result and has its shape. Gradients of weights are added into the tensor given,
-/// so that
-/// micro-batches accumulate.
+/// so that micro-batches accumulate.
 /// </summary>
 public interface IGradientBackend : IBackend
 {

@@ -2,8 +2,7 @@ namespace PixSearch.Tensors;
 
 /// <summary>
 /// Keys and values of all layers in pages of a fixed number of positions, on one backend. Pages are handed out by
-/// whoever owns
-/// the store (the engine's page pool); the store itself knows only numbers.
+/// whoever owns the store (the engine's page pool); the store itself knows only numbers.
 /// </summary>
 public sealed class KvStore : IDisposable
 {

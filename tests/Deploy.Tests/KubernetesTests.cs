@@ -4,8 +4,7 @@ namespace PixSearch.Deploy.Tests;
 
 /// <summary>
 /// Goal: what the manifests say is true of the code and complete. Each check runs on the files as they are, and on
-/// the rendered
-/// overlay where kubectl is installed.
+/// the rendered overlay where kubectl is installed.
 /// </summary>
 public sealed class KubernetesTests
 {

@@ -7,8 +7,7 @@ namespace PixSearch.Simulation;
 
 /// <summary>
 /// While two tenants both wait, what they have received may differ by no more than the sessions that are running at
-/// the moment can
-/// still cost (the bound of VTC, Sheng et al., OSDI 2024), however many requests one of them sends.
+/// the moment can still cost (the bound of VTC, Sheng et al., OSDI 2024), however many requests one of them sends.
 /// </summary>
 public sealed class FairnessTests
 {

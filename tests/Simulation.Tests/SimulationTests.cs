@@ -4,8 +4,7 @@ namespace PixSearch.Simulation;
 
 /// <summary>
 /// Seeds of <see cref="EngineSimulation"/>: random arrivals, cancels, slow readers, slow, failing and silent
-/// retrieval, too few
-/// pages, poisoned requests, and a process that dies between steps and before a commit.
+/// retrieval, too few pages, poisoned requests, and a process that dies between steps and before a commit.
 /// <c>PIXSEARCH_SIMULATION_SEEDS=N</c> runs N
 /// seeds instead of 500; <c>PIXSEARCH_SIMULATION_FIRST=S</c> begins at S, to replay a seed that failed.
 /// </summary>

@@ -8,8 +8,7 @@ namespace PixSearch.Cli.Bench;
 
 /// <summary>
 /// A model whose every forward pass is real, but which writes a given text: a load whose answers have the same length
-/// and the same
-/// searches whatever the weights know. The last tokens before each region search own a mask.
+/// and the same searches whatever the weights know. The last tokens before each region search own a mask.
 /// </summary>
 internal sealed class ScriptedModel : ISegmentingModel
 {

@@ -4,8 +4,7 @@ namespace PixSearch.Cli.Bench;
 
 /// <summary>
 /// Sends a load to any <see cref="IAnswerService"/> and takes the times that a client sees. Open loop: a question's
-/// time begins when
-/// it was due, so that a server that falls behind cannot hide it (no coordinated omission).
+/// time begins when it was due, so that a server that falls behind cannot hide it (no coordinated omission).
 /// </summary>
 internal sealed class ServeRunner(IAnswerService service, TimeProvider time)
 {

@@ -17,8 +17,7 @@ namespace PixSearch.Cli.Commands;
 
 /// <summary>
 /// <c>px bench serve</c>: the engine under load, in this process: closed loop at several numbers of clients, the
-/// three pause policies
-/// on a search-heavy load with few pages, and an open loop near capacity.
+/// three pause policies on a search-heavy load with few pages, and an open loop near capacity.
 /// </summary>
 internal static class BenchServeCommand
 {

@@ -4,8 +4,7 @@ namespace PixSearch.Grains.Contracts;
 
 /// <summary>
 /// Where silos publish their reports and read everybody's in the same call. Grain key: 0. Holds nothing that cannot
-/// be lost: a new
-/// activation is complete again after one period.
+/// be lost: a new activation is complete again after one period.
 /// </summary>
 [Alias("pixsearch.ILoadBoardGrain")]
 public interface ILoadBoardGrain : IGrainWithIntegerKey

@@ -4,8 +4,7 @@ namespace PixSearch.Grains.Contracts;
 
 /// <summary>
 /// The engine of one silo, as others see it. Grain key: the silo's address, so that there is exactly one a silo and
-/// everybody
-/// can name it; placement follows the key. Never computes in its turn: the engine has its own thread.
+/// everybody can name it; placement follows the key. Never computes in its turn: the engine has its own thread.
 /// </summary>
 [Alias("pixsearch.IModelGrain")]
 public interface IModelGrain : IGrainWithStringKey
@@ -14,8 +13,7 @@ public interface IModelGrain : IGrainWithStringKey
     /// Claims a session in the store (which raises its epoch and so fences every other engine) and starts it, or
     /// resumes it from
     /// its log. Throws <see cref="GrainErrorException"/>: overloaded when the engine is full, and then the session
-    /// is still
-    /// whole in the store.
+    /// is still whole in the store.
     /// </summary>
     [Alias("Run")]
     Task RunAsync(string sessionId);

@@ -18,8 +18,7 @@ public interface ISessionGrain : IGrainWithStringKey
 
     /// <summary>
     /// Events from a sequence number on, past ones first, until the last. Survives the loss of the engine; when this
-    /// grain itself
-    /// is lost the enumeration aborts and the caller reads again from where it was.
+    /// grain itself is lost the enumeration aborts and the caller reads again from where it was.
     /// </summary>
     [Alias("Read")]
     IAsyncEnumerable<EventMessage> ReadAsync(long fromSequence, CancellationToken cancellation = default);

@@ -8,8 +8,7 @@ namespace PixSearch.Grains.Placement;
 
 /// <summary>
 /// Places a session's grain on the silo whose engine should compute it (<see cref="EngineChoice"/>), so that events
-/// cross one hop
-/// only. The caller's wish travels in the request context under <see cref="WishKey"/>.
+/// cross one hop only. The caller's wish travels in the request context under <see cref="WishKey"/>.
 /// </summary>
 [GenerateSerializer, Immutable]
 [Alias("pixsearch.EnginePlacement")]

@@ -7,8 +7,7 @@ namespace PixSearch.Grains.Storage;
 
 /// <summary>
 /// An engine's session log in the shared store: one statement a step for all of its sessions. While the database is
-/// away the
-/// engine waits here: nothing is shown that is not durable, and nothing is lost.
+/// away the engine waits here: nothing is shown that is not durable, and nothing is lost.
 /// </summary>
 public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : ISessionLog, IDisposable
 {

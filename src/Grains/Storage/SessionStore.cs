@@ -8,8 +8,7 @@ namespace PixSearch.Grains.Storage;
 
 /// <summary>
 /// Sessions in PostgreSQL. Every write names the epoch it was made under and is refused by the database when the
-/// session has been
-/// claimed since: two activations, or a frozen silo that thaws, can never both write.
+/// session has been claimed since: two activations, or a frozen silo that thaws, can never both write.
 /// </summary>
 public sealed class SessionStore(NpgsqlDataSource database)
 {
@@ -132,8 +131,7 @@ public sealed class SessionStore(NpgsqlDataSource database)
 
     /// <summary>
     /// Appends entries of many sessions in one statement. Returns the sessions whose epoch is no longer theirs:
-    /// nothing of them was
-    /// written, and their engine must drop them. Blocks: it is called by the engine's own thread.
+    /// nothing of them was written, and their engine must drop them. Blocks: it is called by the engine's own thread.
     /// </summary>
     public IReadOnlyList<string> Append(IReadOnlyList<EntryWrite> writes)
     {

@@ -93,8 +93,7 @@ public sealed partial class EngineCore : IDisposable
 
     /// <summary>
     /// Takes a session in, or answers at once why not: <see cref="PixErrorKind.Overloaded"/> with a time to wait when
-    /// the engine
-    /// is full, <see cref="PixErrorKind.InvalidArgument"/> for what can never work.
+    /// the engine is full, <see cref="PixErrorKind.InvalidArgument"/> for what can never work.
     /// </summary>
     public EventStream Submit(EngineRequest request)
     {
@@ -147,8 +146,7 @@ public sealed partial class EngineCore : IDisposable
 
     /// <summary>
     /// Lets a session go so that another engine can take it up from the log: what was computed is committed, what it
-    /// held is free,
-    /// its readers come to an end without a last event. False: it is not here.
+    /// held is free, its readers come to an end without a last event. False: it is not here.
     /// </summary>
     public bool HandOver(string sessionId)
     {

@@ -6,8 +6,7 @@ namespace PixSearch.Inference.Engine;
 
 /// <summary>
 /// The engine on a thread of its own: drain what came in, one step, again; asleep when there is nothing to compute.
-/// No other
-/// thread ever touches the model. All methods may be called from anywhere.
+/// No other thread ever touches the model. All methods may be called from anywhere.
 /// </summary>
 public sealed class EngineLoop : IAsyncDisposable
 {
@@ -66,8 +65,7 @@ public sealed class EngineLoop : IAsyncDisposable
 
     /// <summary>
     /// Lets a session go without an end, for another engine to take up from the log; everything it held is free when
-    /// the task
-    /// completes. False: it is not in the engine.
+    /// the task completes. False: it is not in the engine.
     /// </summary>
     public Task<bool> HandOverAsync(string sessionId) => AskAsync(core => core.HandOver(sessionId));
 

@@ -121,8 +121,7 @@ internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, S
 
     /// <summary>
     /// Gives up pages from the end, so that the beginning stays useful; positions in them must be computed again.
-    /// Positions that
-    /// see each other are computed in one step, so they go together.
+    /// Positions that see each other are computed in one step, so they go together.
     /// </summary>
     public void ReleasePages(PagePool pool, int keep, int pageSize, bool reusable)
     {

@@ -65,8 +65,7 @@ public sealed class EventStream(int bufferMax, Action onRoom)
 
     /// <summary>
     /// Ends reading without a last event: the session goes on elsewhere. Readers come to the end of what they were
-    /// given and ask
-    /// whoever moved it.
+    /// given and ask whoever moved it.
     /// </summary>
     public void Abandon()
     {

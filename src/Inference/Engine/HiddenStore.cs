@@ -2,8 +2,7 @@ namespace PixSearch.Inference.Engine;
 
 /// <summary>
 /// Hidden states beside the key/value pages: the span tagger reads those of a whole session, also where a prefix came
-/// from the
-/// cache, so they live and die with the page. Host memory, made when a page is first written.
+/// from the cache, so they live and die with the page. Host memory, made when a page is first written.
 /// </summary>
 internal sealed class HiddenStore(int pageCount, int pageSize, int hiddenSize)
 {

@@ -5,8 +5,7 @@ namespace PixSearch.Inference.Engine;
 
 /// <summary>
 /// One encoding per picture and tenant, counted by the sessions that use it; those that nobody uses stay until newer
-/// ones push
-/// them out, least recently used first. Used by the engine thread.
+/// ones push them out, least recently used first. Used by the engine thread.
 /// </summary>
 internal sealed class ImageCache(ISegmentingModel model, int countMax) : IDisposable
 {

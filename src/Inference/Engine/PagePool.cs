@@ -4,8 +4,7 @@ namespace PixSearch.Inference.Engine;
 /// Who holds which page of the key/value store. A page is <b>free</b>, <b>held</b> (reference count above 0) or
 /// <b>cached</b>
 /// (count 0, content known by its key, reusable until evicted, least recently used first). Free + held + cached is
-/// always the
-/// page count. Used by the engine thread only.
+/// always the page count. Used by the engine thread only.
 /// </summary>
 public sealed class PagePool
 {

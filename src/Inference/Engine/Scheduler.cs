@@ -10,8 +10,7 @@ namespace PixSearch.Inference.Engine;
 /// </summary>
 /// <remarks>
 /// Progress: pages are taken from sessions in a search, from those whose reader is slow, and from those that arrived
-/// later; so
-/// the oldest session that can run always can, and one context always fits the store.
+/// later; so the oldest session that can run always can, and one context always fits the store.
 /// </remarks>
 internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedger ledger, CostModel costs)
 {

@@ -47,8 +47,7 @@ public sealed record SessionFailed(PixErrorKind Kind, string Message) : LogEntry
 
 /// <summary>
 /// Where the inputs of sessions are kept. The engine appends during a step and commits once, before any reader sees
-/// an event of
-/// the step: what a client has seen is never lost. Used by the engine thread.
+/// an event of the step: what a client has seen is never lost. Used by the engine thread.
 /// </summary>
 public interface ISessionLog
 {
@@ -63,8 +62,7 @@ public interface ISessionLog
 
     /// <summary>
     /// Makes everything so far durable. Returns the sessions that somebody else owns by now: nothing of theirs was
-    /// written, and
-    /// the engine drops them without a word to their readers. A log that has one owner returns none.
+    /// written, and the engine drops them without a word to their readers. A log that has one owner returns none.
     /// </summary>
     IReadOnlyList<string> Commit();
 }

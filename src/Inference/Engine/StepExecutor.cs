@@ -29,8 +29,7 @@ internal sealed class StepResult
 
 /// <summary>
 /// Runs plans on the model. A step that throws is halved until the sequences that break it are alone: only those
-/// fail. Running
-/// rows again is harmless, since they write the same values to the same places.
+/// fail. Running rows again is harmless, since they write the same values to the same places.
 /// </summary>
 internal sealed class StepExecutor(ISegmentingModel model, KvStore store, HiddenStore hidden, ImageCache images,
     EngineOptions options)

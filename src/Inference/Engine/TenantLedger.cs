@@ -21,8 +21,7 @@ public sealed record CostWeights
 
 /// <summary>
 /// Fair sharing by cost (virtual token counter, Sheng et al., OSDI 2024): the tenant that has received least is
-/// served next. A
-/// tenant that comes back is lifted to the least of the active ones, so that idle time is not saved up.
+/// served next. A tenant that comes back is lifted to the least of the active ones, so that idle time is not saved up.
 /// </summary>
 public sealed class TenantLedger(int tenantsMax = 4096)
 {

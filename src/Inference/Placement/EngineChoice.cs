@@ -10,8 +10,7 @@ namespace PixSearch.Inference.Placement;
 /// Reports are up to a second old, so the best of all would be everybody's choice at once (herding). The caller
 /// picks between the
 /// two best with a random bit weighted by their estimates, which keeps the benefit of a cached picture and spreads a
-/// burst
-/// (power of two choices, Mitzenmacher 2001, on the informed pair).
+/// burst (power of two choices, Mitzenmacher 2001, on the informed pair).
 /// </remarks>
 public static class EngineChoice
 {

@@ -7,8 +7,7 @@ namespace PixSearch.Inference.Sampling;
 /// Chooses a token from logits: greedy at temperature 0, else softmax(logits / temperature) cut to the top k and the
 /// nucleus.
 /// The random number of a position is a hash of (seed, position, attempt), not a stream: a session that resumes from
-/// its log
-/// needs no generator state to go on with the same choices.
+/// its log needs no generator state to go on with the same choices.
 /// </summary>
 public sealed class Sampler
 {

@@ -5,8 +5,7 @@ namespace PixSearch.Inference.Sessions;
 
 /// <summary>
 /// What a session must know of a vocabulary: which ids end the answer, which never show, and the text of the few ids
-/// that could
-/// complete a control string. Made once per model and shared by its sessions.
+/// that could complete a control string. Made once per model and shared by its sessions.
 /// </summary>
 public sealed class ControlVocabulary
 {

@@ -7,13 +7,11 @@ namespace PixSearch.Inference.Sessions;
 /// The decoding protocol of PixSearch (Algorithm 1; systems.md §1.1) as a pure state machine: tokens, masks and
 /// evidence go in,
 /// events and the next action come out. It has no clock, no I/O and no model, and is a function of its inputs:
-/// replaying them
-/// gives the same slots and the same events, which is what crash recovery and migration rest on.
+/// replaying them gives the same slots and the same events, which is what crash recovery and migration rest on.
 /// </summary>
 /// <remarks>
 /// Control strings are matched on the decoded text, whatever the tokens they are cut into; a part of one is held back
-/// and
-/// never shows. A region search waits for masks first: <see cref="SessionAction.DecodeMasks"/>, then
+/// and never shows. A region search waits for masks first: <see cref="SessionAction.DecodeMasks"/>, then
 /// <see cref="SessionAction.Search"/>. When the answer is complete the remaining spans get their masks too.
 /// </remarks>
 public sealed class SessionMachine
@@ -84,8 +82,7 @@ public sealed class SessionMachine
 
     /// <summary>
     /// Whether a token may not be chosen now because it would complete a control string that is not the model's to
-    /// write: evidence
-    /// tags, a search when there is none left. The sampler then takes the next best.
+    /// write: evidence tags, a search when there is none left. The sampler then takes the next best.
     /// </summary>
     public bool Forbids(int token) =>
         _vocabulary.CloserText(token) is { } text && _text.Forbids(text, MayOpenSearch);
@@ -110,8 +107,7 @@ public sealed class SessionMachine
 
     /// <summary>
     /// The groundings among these that get a mask now, in text order: those of the answer's own text before the open
-    /// search
-    /// that do not overlap evidence or payloads. Masks that were found before come first, for the feedback loop.
+    /// search that do not overlap evidence or payloads. Masks that were found before come first, for the feedback loop.
     /// </summary>
     public IReadOnlyList<Grounding> SelectGroundings(IReadOnlyList<Grounding> groundings)
     {

@@ -125,19 +125,8 @@ public sealed class EveSailModel : IVisualPromptModel
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden)
-    {
-        var groundings = new List<Grounding>();
-        for (int i = 0; i < Math.Min(slots.Length, hidden.Size(0)); i++)
-        {
-            if (slots[i] == _segment)
-            {
-                groundings.Add(new Grounding(i, i + 1));
-            }
-        }
-
-        return groundings;
-    }
+    public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden) =>
+        SegmentTokens.Find(slots, hidden, _segment);
 
     /// <inheritdoc/>
     public Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden)

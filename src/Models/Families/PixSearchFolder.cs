@@ -50,8 +50,7 @@ public static class PixSearchFolder
 
     /// <summary>
     /// Tensors of published PLUM checkpoints that no computation reads: aliases of the prompt encoder, CLIP beyond the
-    /// hidden
-    /// state that is used, old rotary tables.
+    /// hidden state that is used, old rotary tables.
     /// </summary>
     internal static bool IsUnused(string name) =>
         name.StartsWith("mask_pooler.prompt_encoder.", StringComparison.Ordinal) ||

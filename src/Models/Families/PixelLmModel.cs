@@ -106,8 +106,7 @@ public sealed class PixelLmModel : ISegmentingModel
 
     /// <summary>
     /// Groups of six codebook tokens, in the order of the text. As in the authors' code their ids are not checked, and
-    /// a number
-    /// of tokens that is no multiple of six gives no masks at all.
+    /// a number of tokens that is no multiple of six gives no masks at all.
     /// </summary>
     public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden)
     {
@@ -147,8 +146,7 @@ public sealed class PixelLmModel : ISegmentingModel
 
     /// <summary>
     /// Which cells of a grid show the picture: PyTorch's "nearest" of the valid pixels to the grid of patches, and of
-    /// that to a
-    /// coarser grid.
+    /// that to a coarser grid.
     /// </summary>
     internal static bool[] ValidCells(PixelLmConfig config, int validHeight, int validWidth, int grid)
     {

@@ -130,24 +130,9 @@ public sealed class PixelSailModel : IVisualPromptModel
         return new StepOutput(scope.Keep(logits), scope.Keep(hidden));
     }
 
-    /// <summary>
-    /// The <c>[SEG]</c> tokens whose own hidden state is known: a last one that nothing followed gives no mask, as in
-    /// the
-    /// authors' code.
-    /// </summary>
-    public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden)
-    {
-        var groundings = new List<Grounding>();
-        for (int i = 0; i < Math.Min(slots.Length, hidden.Size(0)); i++)
-        {
-            if (slots[i] == _segment)
-            {
-                groundings.Add(new Grounding(i, i + 1));
-            }
-        }
-
-        return groundings;
-    }
+    /// <inheritdoc/>
+    public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden) =>
+        SegmentTokens.Find(slots, hidden, _segment);
 
     /// <inheritdoc/>
     public Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden)

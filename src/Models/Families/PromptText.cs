@@ -10,8 +10,7 @@ public static class PromptText
 
     /// <summary>
     /// A user's question in which no text is an added token: <c>&lt;search&gt;</c> becomes <c>search&gt;</c>, so that a
-    /// question
-    /// can neither close the turn nor stand for a picture.
+    /// question can neither close the turn nor stand for a picture.
     /// </summary>
     /// <param name="tokenizer">Knows the added tokens.</param>
     /// <param name="question">The question.</param>

@@ -4,8 +4,7 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Families;
 
 /// <summary>One step of several sequences through a decoder: the part of <see cref="ISegmentingModel.Step"/> that is
-/// the same
-/// in the families whose pictures enter as rows of embeddings.</summary>
+/// the same in the families whose pictures enter as rows of embeddings.</summary>
 internal static class SequenceStepper
 {
     /// <summary>Runs a step. <paramref name="rowsOf"/> gives a picture's rows [slots, hidden].</summary>

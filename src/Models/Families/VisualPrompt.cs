@@ -55,8 +55,7 @@ public sealed class VisualPrompt
 
     /// <summary>
     /// Which patches the region touches: the mask goes to the picture's new size by nearest neighbour; a patch counts
-    /// when any of
-    /// its pixels does. Row-major, gridHeight x gridWidth.
+    /// when any of its pixels does. Row-major, gridHeight x gridWidth.
     /// </summary>
     internal bool[] Patches(int gridHeight, int gridWidth, int patch)
     {

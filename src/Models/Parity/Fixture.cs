@@ -9,8 +9,7 @@ namespace PixSearch.Models.Parity;
 
 /// <summary>
 /// A file of weights, inputs and reference outputs (named <c>test.*</c>) being checked: reads sizes from the metadata
-/// and collects
-/// results.
+/// and collects results.
 /// </summary>
 internal sealed class Fixture : IDisposable
 {

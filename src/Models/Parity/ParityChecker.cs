@@ -6,8 +6,7 @@ namespace PixSearch.Models.Parity;
 
 /// <summary>
 /// Runs the models of reference-tensor files and measures how far their outputs are from those of the authors' code.
-/// Sizes come
-/// from the file's metadata.
+/// Sizes come from the file's metadata.
 /// </summary>
 public static class ParityChecker
 {

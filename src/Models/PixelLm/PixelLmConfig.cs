@@ -6,8 +6,7 @@ namespace PixSearch.Models.PixelLm;
 
 /// <summary>
 /// Sizes of PixelLM (Ren et al. 2024): what <c>config.json</c> of the project's own layout holds. Two scales and three
-/// tokens a
-/// scale are fixed in the authors' code.
+/// tokens a scale are fixed in the authors' code.
 /// </summary>
 public sealed record PixelLmConfig
 {

@@ -17,8 +17,7 @@ public sealed record PixelLmMasks(IReadOnlyList<Tensor> Levels, Tensor Masks);
 /// (<c>f * (sigmoid(m) + 1)</c>). Fused tokens are <c>sum h_i / (levels * tokensPerLevel)</c> and masks <c>sum m_l /
 /// levels</c>:
 /// the authors' learned weights were never registered, so they are these constants. Weights: <c>transformer.{l},
-/// iou_token,
-/// mask_tokens, level_embed, output_upscaling.{0,1}, upsample_2x.{0,1}, pe1, output_hypernetworks_mlps,
+/// iou_token, mask_tokens, level_embed, output_upscaling.{0,1}, upsample_2x.{0,1}, pe1, output_hypernetworks_mlps,
 /// iou_prediction_head</c>.
 /// </summary>
 public sealed class PixelLmMaskDecoder

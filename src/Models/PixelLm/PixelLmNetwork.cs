@@ -64,8 +64,7 @@ public sealed class PixelLmNetwork
 
     /// <summary>
     /// Encodes a picture. Shapes: pixels [1, 3, inputSize, inputSize], keyValid [1, 1 + grid * grid] (1 where the patch
-    /// shows
-    /// the picture).
+    /// shows the picture).
     /// </summary>
     public PixelLmPicture Encode(IBackend backend, Tensor pixels, Tensor keyValid)
     {

@@ -10,8 +10,7 @@ namespace PixSearch.Models.PixelSail;
 /// (<c>Conv2x2/2(GELU(Conv16x16/16(x)))</c>), a class embedding stands in front, a split embedding after each row of
 /// patches,
 /// attention is causal, and each decoder layer has weights of its own for these slots. The names of the four picture
-/// weights
-/// (<c>single_transformer.model.vision_embed.*</c>) are ours: the published ones were not available.
+/// weights (<c>single_transformer.model.vision_embed.*</c>) are ours: the published ones were not available.
 /// </summary>
 public sealed class EveSailNetwork
 {
@@ -47,8 +46,7 @@ public sealed class EveSailNetwork
 
     /// <summary>
     /// Rows of a picture: class, then each row of patches followed by a split. A visual prompt adds its token's
-    /// embedding to the
-    /// patches that it touches.
+    /// embedding to the patches that it touches.
     /// </summary>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="pixels">Shape: [1, 3, 32 h, 32 w].</param>

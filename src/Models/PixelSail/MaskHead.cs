@@ -8,8 +8,7 @@ namespace PixSearch.Models.PixelSail;
 /// Pixel-SAIL's mask head: patch states are up-sampled to an output stride of 2; a mask is the inner product of the
 /// projected
 /// features with a projected <c>[SEG]</c> state. Weights: <c>image_feature_pre_projector</c> (only for hidden states
-/// wider than
-/// 1024), <c>upsample_blocks.{k}</c>, <c>image_feature_projector</c>, <c>seg_token_projector</c>.
+/// wider than 1024), <c>upsample_blocks.{k}</c>, <c>image_feature_projector</c>, <c>seg_token_projector</c>.
 /// </summary>
 public sealed class MaskHead
 {

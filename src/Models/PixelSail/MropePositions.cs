@@ -3,8 +3,7 @@ namespace PixSearch.Models.PixelSail;
 /// <summary>
 /// M-RoPE positions of a sequence with one picture: text before the picture counts 0, 1, ...; patch (r, c) stands at
 /// <c>v + (0, r, c)</c>, v being the first patch's index; what follows goes on at the largest position + 1 on all axes.
-/// The time
-/// axis turns no frequency (section [0, d/4, d/4]) and is kept for comparison with the authors' code.
+/// The time axis turns no frequency (section [0, d/4, d/4]) and is kept for comparison with the authors' code.
 /// </summary>
 /// <param name="Time">Position on the time axis, one a slot.</param>
 /// <param name="Rows">Position on the row axis.</param>

@@ -7,8 +7,7 @@ namespace PixSearch.Models.PixelSail;
 
 /// <summary>
 /// Pixel-SAIL on SOLO: one Qwen2-type decoder reads raw patches and text; masks are inner products of up-sampled patch
-/// states with
-/// projected <c>[SEG]</c> states. Weights: <c>single_transformer.*</c>, <c>upsample_blocks.{k}</c>,
+/// states with projected <c>[SEG]</c> states. Weights: <c>single_transformer.*</c>, <c>upsample_blocks.{k}</c>,
 /// <c>image_feature_pre_projector</c> (hidden states wider than 1024), <c>image_feature_projector</c>,
 /// <c>seg_token_projector</c>.
 /// </summary>
@@ -43,8 +42,7 @@ public sealed class PixelSailNetwork
 
     /// <summary>
     /// Rows of a picture: <c>E[patchToken] + vis_embed(patch) + vp_embed(E[prompt])</c>, the last only for patches with
-    /// a visual
-    /// prompt.
+    /// a visual prompt.
     /// </summary>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="patches">Flattened (colour, row, column). Shape: [patches, 3 patch patch].</param>

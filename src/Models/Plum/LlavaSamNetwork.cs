@@ -8,8 +8,7 @@ namespace PixSearch.Models.Plum;
 
 /// <summary>
 /// The modules that PixSearch (PLUM), LISA and GLaMM share, under LISA's tensor names: CLIP and a projector feed the
-/// language
-/// model; a head makes prompts for SAM of its hidden states. For LISA and GLaMM this is all.
+/// language model; a head makes prompts for SAM of its hidden states. For LISA and GLaMM this is all.
 /// </summary>
 public class LlavaSamNetwork
 {

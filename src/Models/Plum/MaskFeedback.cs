@@ -39,8 +39,7 @@ public sealed class MaskFeedback(SamPromptEncoder prompts, SamMaskDecoder decode
 
     /// <summary>
     /// The dense prompt of a row, for parity tests: no mask, or what is pooled from earlier masks. Shapes: queries [n,
-    /// C], masks
-    /// [n, 4 grid, 4 grid], result [1, C, grid, grid].
+    /// C], masks [n, 4 grid, 4 grid], result [1, C, grid, grid].
     /// </summary>
     public Tensor DensePrompt(IBackend backend, Tensor queries, Tensor masks) => masks.Size(0) == 0
         ? prompts.NoMask(backend)

@@ -9,8 +9,7 @@ namespace PixSearch.Models.Plum;
 /// PLUM's feedback from earlier masks of an answer to the next one's dense prompt: SAM's mask convolutions, each
 /// modulated by the
 /// mask's own span query (FiLM: <c>x * (scale + 1) + shift</c>), then attention at every cell from a learned query over
-/// the
-/// earlier masks. Weights: <c>queries [cells, 1, C], attn.{in_proj_weight,in_proj_bias,out_proj},
+/// the earlier masks. Weights: <c>queries [cells, 1, C], attn.{in_proj_weight,in_proj_bias,out_proj},
 /// mask_modulator.projections.{0-2}</c>.
 /// </summary>
 public sealed class MaskPooler

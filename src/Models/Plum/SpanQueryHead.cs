@@ -6,8 +6,7 @@ namespace PixSearch.Models.Plum;
 
 /// <summary>
 /// <c>text_hidden_fcs.0</c>: <c>z = Linear(ReLU(Linear(h)))</c> from the language model's hidden states to SAM prompts.
-/// PLUM
-/// takes the mean of z over a span, LISA and GLaMM z at one position, PixelLM z at six.
+/// PLUM takes the mean of z over a span, LISA and GLaMM z at one position, PixelLM z at six.
 /// </summary>
 public sealed class SpanQueryHead
 {

@@ -15,8 +15,7 @@ public enum SpanLabel
 
 /// <summary>
 /// From labels to spans: Begin opens a span (and closes an open one), Inside extends only an open span, Outside and the
-/// end of the
-/// sequence close.
+/// end of the sequence close.
 /// </summary>
 public static class SpanRule
 {

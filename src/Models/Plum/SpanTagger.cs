@@ -46,8 +46,7 @@ public sealed class SpanTagger
 
     /// <summary>
     /// Scores of the labels. Shapes: hidden [batch, tokens, hidden] (after the final norm), keyValid [batch, tokens] or
-    /// null,
-    /// result [batch, tokens, 3].
+    /// null, result [batch, tokens, 3].
     /// </summary>
     public Tensor Forward(IBackend backend, Tensor hidden, Tensor? keyValid = null)
     {

@@ -5,8 +5,7 @@ namespace PixSearch.Models.Preprocessing;
 
 /// <summary>
 /// From decoded pictures to what each published model was trained on. The rules differ on purpose; none is shared where
-/// the
-/// authors' differ.
+/// the authors' differ.
 /// </summary>
 public static class PicturePreprocessor
 {
@@ -36,8 +35,7 @@ public static class PicturePreprocessor
 
     /// <summary>
     /// CLIP's own: the shorter side bicubic to <paramref name="side"/>, the longer to <c>int(side * long / short)</c>,
-    /// then the
-    /// middle square.
+    /// then the middle square.
     /// </summary>
     public static PreparedPicture ClipCropped(RgbImage picture, int side)
     {
@@ -52,8 +50,7 @@ public static class PicturePreprocessor
 
     /// <summary>
     /// SAM's ResizeLongestSide: bilinear to <c>int(x * side / longest + 0.5)</c>, normalised, then zeros at the right
-    /// and the
-    /// bottom.
+    /// and the bottom.
     /// </summary>
     public static PreparedPicture SamPadded(RgbImage picture, int side)
     {

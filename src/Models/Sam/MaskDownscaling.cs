@@ -6,8 +6,7 @@ namespace PixSearch.Models.Sam;
 
 /// <summary>
 /// Mask logits to a dense prompt of a quarter of the side: Conv(1->4, k2 s2), norm, GELU, Conv(4->16, k2 s2), norm,
-/// GELU,
-/// Conv(16->channels, k1). PLUM modulates the two norms' results; so the stages can be called one by one.
+/// GELU, Conv(16->channels, k1). PLUM modulates the two norms' results; so the stages can be called one by one.
 /// </summary>
 public sealed class MaskDownscaling
 {

@@ -6,8 +6,7 @@ namespace PixSearch.Models.Sam;
 
 /// <summary>
 /// A block of SAM's image encoder: <c>x += attend(norm1 x)</c> inside windows (zero-padded at the right and bottom) or
-/// over the
-/// whole grid, then <c>x += lin2(gelu(lin1(norm2 x)))</c>. LayerNorm epsilon is 1e-6.
+/// over the whole grid, then <c>x += lin2(gelu(lin1(norm2 x)))</c>. LayerNorm epsilon is 1e-6.
 /// </summary>
 public sealed class SamBlock
 {

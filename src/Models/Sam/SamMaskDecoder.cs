@@ -6,10 +6,8 @@ namespace PixSearch.Models.Sam;
 
 /// <summary>
 /// SAM's mask decoder: tokens [iou, masks, prompts] go through the two-way transformer; each mask is the product of a
-/// token's
-/// hyper-network with the up-scaled picture. Row n of a call may belong to any picture. Weights: <c>iou_token,
-/// mask_tokens,
-/// transformer, output_upscaling.{0,1,3}, output_hypernetworks_mlps.{i}, iou_prediction_head</c>.
+/// token's hyper-network with the up-scaled picture. Row n of a call may belong to any picture. Weights: <c>iou_token,
+/// mask_tokens, transformer, output_upscaling.{0,1,3}, output_hypernetworks_mlps.{i}, iou_prediction_head</c>.
 /// </summary>
 public sealed class SamMaskDecoder
 {

@@ -7,8 +7,7 @@ public static class SamPostprocess
 {
     /// <summary>
     /// Bilinear to the padded input, cut to its valid part, bilinear to the original. Shapes: masks [n, m, h, w],
-    /// result
-    /// [n, m, originalHeight, originalWidth].
+    /// result [n, m, originalHeight, originalWidth].
     /// </summary>
     public static Tensor ToOriginal(IBackend backend, Tensor masks, int paddedSide, int validHeight, int validWidth,
         int originalHeight, int originalWidth)

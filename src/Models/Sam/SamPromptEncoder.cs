@@ -6,8 +6,7 @@ namespace PixSearch.Models.Sam;
 
 /// <summary>
 /// SAM's prompts: points and boxes become sparse tokens, a mask becomes a dense prompt; text prompts are sparse tokens
-/// made
-/// elsewhere. Weights: <c>pe_layer, point_embeddings.{0-3}, not_a_point_embed, no_mask_embed,
+/// made elsewhere. Weights: <c>pe_layer, point_embeddings.{0-3}, not_a_point_embed, no_mask_embed,
 /// mask_downscaling.{0,1,3,4,6}</c>.
 /// </summary>
 public sealed class SamPromptEncoder

@@ -30,8 +30,7 @@ public sealed class TwoWayTransformer
 
     /// <summary>
     /// Tokens and picture after all layers. Shapes: tokens [batch, tokens, width], picture [batch, cells, width],
-    /// positions
-    /// [1, cells, width] (of the cells; the tokens are their own positions), results as the first two.
+    /// positions [1, cells, width] (of the cells; the tokens are their own positions), results as the first two.
     /// </summary>
     public (Tensor Tokens, Tensor Picture) Forward(IBackend backend, Tensor tokens, Tensor picture, Tensor positions)
     {

@@ -14,8 +14,7 @@ public sealed record SegmentationResult(string Answer, IReadOnlyList<SegmentedTa
 
 /// <summary>
 /// Referring and multi-target segmentation by any family. Where the model did not write the tokens that masks need, it
-/// does what
-/// the family's authors do, and says so.
+/// does what the family's authors do, and says so.
 /// </summary>
 public static class TextSegmenter
 {

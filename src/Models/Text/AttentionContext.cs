@@ -13,8 +13,7 @@ public abstract class AttentionContext
 
     /// <summary>
     /// Rows (of batch and tokens laid one after the other) that show a picture, ascending: they go through the
-    /// picture's weights
-    /// of a decoder with <see cref="LlamaConfig.VisionTwin"/>.
+    /// picture's weights of a decoder with <see cref="LlamaConfig.VisionTwin"/>.
     /// </summary>
     public IReadOnlyList<int> PictureRows { get; init; } = [];
 
@@ -35,8 +34,7 @@ public sealed class SequenceAttention(RotaryTables rotary, AttentionMask mask) :
 
 /// <summary>
 /// One step of several sequences over paged keys and values; the batch dimension is 1 and the rows of all sequences lie
-/// one after
-/// the other.
+/// one after the other.
 /// </summary>
 public sealed class PagedAttention(RotaryTables rotary, KvStore store, PagedBatch batch) : AttentionContext(rotary)
 {

@@ -50,8 +50,7 @@ public sealed class Llama
 
     /// <summary>
     /// Hidden states after the final norm of whole sequences that start at position 0. Shapes: x [batch, tokens,
-    /// hidden]
-    /// (embeddings), result the same.
+    /// hidden] (embeddings), result the same.
     /// </summary>
     /// <param name="backend">Where it is computed.</param>
     /// <param name="x">Embeddings of tokens and pictures.</param>

@@ -2,8 +2,7 @@ namespace PixSearch.Models.Text;
 
 /// <summary>
 /// Sizes of a LLaMA-type decoder (Touvron et al. 2023), under the names of Hugging Face's <c>config.json</c>. Qwen2 is
-/// the same
-/// with biases on q, k and v.
+/// the same with biases on q, k and v.
 /// </summary>
 public sealed record LlamaConfig
 {

@@ -4,8 +4,7 @@ namespace PixSearch.Models.Text;
 
 /// <summary>
 /// Cosines and sines of the rotary embedding (Su et al. 2021) in "rotate half" form: element j and j + size/2 of a row
-/// hold the
-/// angle <c>position * theta^(-2j/size)</c>. Shape of both: [tokens, headSize].
+/// hold the angle <c>position * theta^(-2j/size)</c>. Shape of both: [tokens, headSize].
 /// </summary>
 public readonly record struct RotaryTables(Tensor Cos, Tensor Sin)
 {
@@ -27,8 +26,7 @@ public readonly record struct RotaryTables(Tensor Cos, Tensor Sin)
 
     /// <summary>
     /// Pixel-SAIL's M-RoPE with section [0, size/4, size/4]: the first half of the frequencies turns with the row, the
-    /// second
-    /// with the column.
+    /// second with the column.
     /// </summary>
     public static RotaryTables ForAxes(IBackend backend, ReadOnlySpan<int> rows, ReadOnlySpan<int> columns,
         int headSize,

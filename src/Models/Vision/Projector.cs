@@ -6,8 +6,7 @@ namespace PixSearch.Models.Vision;
 
 /// <summary>
 /// LLaVA's <c>mm_projector</c>: picture features to the width of the language model. <c>linear</c> is one layer
-/// (LLaVA-1.0, LISA,
-/// PLUM), <c>mlp2x_gelu</c> is Linear, GELU, Linear (LLaVA-1.5), in PixelLM with another inner width.
+/// (LLaVA-1.0, LISA, PLUM), <c>mlp2x_gelu</c> is Linear, GELU, Linear (LLaVA-1.5), in PixelLM with another inner width.
 /// </summary>
 public sealed class Projector
 {

@@ -28,8 +28,7 @@ public sealed class CheckpointWeights : IWeightSource
     /// <param name="options">How to store and what to ignore.</param>
     /// <param name="nameOf">
     /// From a name of the model's layout to the checkpoint's name, or null when the checkpoint lacks it; null when they
-    /// are the
-    /// same.
+    /// are the same.
     /// </param>
     public CheckpointWeights(IBackend backend, ITensorSource source, WeightLoadOptions? options = null,
         Func<string, string?>? nameOf = null)

@@ -4,8 +4,7 @@ namespace PixSearch.Models.Weights;
 
 /// <summary>
 /// Where a model's weights come from: random numbers for training, a checkpoint for serving. One model definition is
-/// built from
-/// either.
+/// built from either.
 /// </summary>
 public interface IWeightSource
 {

@@ -5,8 +5,7 @@ namespace PixSearch.Models.Weights;
 
 /// <summary>
 /// New weights for training. Each weight has a random stream of its own, derived from the seed and its name, so that
-/// adding a
-/// module leaves the others' numbers as they were.
+/// adding a module leaves the others' numbers as they were.
 /// </summary>
 public sealed class RandomWeights(IBackend backend, ulong seed) : IWeightSource
 {

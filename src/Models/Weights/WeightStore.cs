@@ -4,8 +4,7 @@ namespace PixSearch.Models.Weights;
 
 /// <summary>
 /// All weights of a model by checkpoint name, in the order in which the modules asked for them: what an optimizer steps
-/// through
-/// and what is saved. Owns the weights.
+/// through and what is saved. Owns the weights.
 /// </summary>
 public sealed class WeightStore : IDisposable
 {

@@ -4,8 +4,7 @@ namespace PixSearch.Retrieval.Search;
 
 /// <summary>
 /// Asks every shard of an index at once and merges what comes back in time. A shard that fails or is late is missing
-/// from the result, which
-/// is then flagged partial; when none answers in time the result is empty and partial.
+/// from the result, which is then flagged partial; when none answers in time the result is empty and partial.
 /// </summary>
 /// <param name="shards">The shards; each holds other documents, scored alike (cosine, or BM25 over its own
 /// documents).</param>

@@ -182,8 +182,7 @@ public sealed record StageSettings
 
     /// <summary>
     /// Texts without pictures in each micro-batch, with loss on all of their tokens: they teach language and copying at
-    /// a
-    /// third of the cost of a question about a picture.
+    /// a third of the cost of a question about a picture.
     /// </summary>
     public int TextRows { get; init; }
 }

@@ -10,8 +10,7 @@ namespace PixSearch.Inference.Toys;
 /// positions before it, read back from the pages. A page that is lost, shared wrongly or overwritten makes the step
 /// throw, and
 /// hidden states carry their position, so that <see cref="Ground"/> notices any that are not its own. Phrases of two
-/// capital
-/// letters or more own a mask. A question with a bell character breaks every step that it is part of.
+/// capital letters or more own a mask. A question with a bell character breaks every step that it is part of.
 /// </summary>
 internal sealed class ToyModel : ISegmentingModel
 {

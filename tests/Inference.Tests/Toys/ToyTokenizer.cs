@@ -5,8 +5,7 @@ namespace PixSearch.Inference.Toys;
 
 /// <summary>
 /// Ids 0..255 are bytes, 256 is the end token, then whatever strings a test adds (control strings as one id, or odd
-/// pieces that
-/// straddle them). Encoding takes the longest added string first.
+/// pieces that straddle them). Encoding takes the longest added string first.
 /// </summary>
 internal sealed class ToyTokenizer : ITokenizer
 {
