@@ -73,7 +73,7 @@ internal unsafe struct LimitJob<S, V> : IJob
             float* c = b;
             for (int i = 0; i < Work.Repeats; i++)
             {
-                MicroKernel.Run<S, V>(height, a, b, Depth, c, 2 * S.Width, false);
+                MicroKernel.Run<S, V>(height, a, b, Depth, c, 2 * S.Width, null, 0);
             }
 
             return;

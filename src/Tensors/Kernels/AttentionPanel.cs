@@ -90,7 +90,7 @@ internal static unsafe class AttentionPanel
         for (int i = 0; i < rows; i += S.TileRows)
         {
             int height = MicroKernel.HeightFor(Math.Min(S.TileRows, packedRows - i));
-            MicroKernel.Run<S, V>(height, a + (i * aStride), b, k, c + ((long)i * width), width, false);
+            MicroKernel.Run<S, V>(height, a + (i * aStride), b, k, c + ((long)i * width), width, null, 0);
         }
     }
 
@@ -109,8 +109,8 @@ internal static unsafe class AttentionPanel
             Transposing.Run(x + ((long)i * width), width, height, queries, tile, height);
             for (int p = 0; p < panels; p++)
             {
-                MicroKernel.Run<S, V>(height, tile, y + ((long)p * width * width), queries,
-                    c + ((long)i * ldc) + (p * width), ldc, true);
+                float* to = c + ((long)i * ldc) + (p * width);
+                MicroKernel.Run<S, V>(height, tile, y + ((long)p * width * width), queries, to, ldc, to, ldc);
             }
         }
     }

@@ -20,6 +20,9 @@ internal static unsafe class Gemm
     // Rows of a task: 168 x 384 floats are 252 KB, a quarter of a 1 MB second-level cache.
     private const int TaskRows = 168;
 
+    // Elements of a right side that are packed at a time: 4 MB, a share of the last-level cache.
+    private const long PieceElements = 1 << 20;
+
     // Below this many multiply-adds a fork costs more than it gains (0.4 us and some cache misses).
     private const long ForkMin = 150_000;
 
@@ -50,9 +53,18 @@ internal static unsafe class Gemm
         where S : struct, ISimd<V>
         where V : unmanaged
     {
-        using Scratch packed = new(context.Memory, PackedCount<S, V>(shape.N, shape.K));
-        Pack<S, V>(context.Pool, b, shape.N, shape.K, packed.Pointer);
-        RunPacked<S, V, PanelsF32<S, V>>(context, shape, a, (byte*)packed.Pointer, null, c, ldc, accumulate);
+        // A long right side is packed piece by piece, so that each piece is still in the cache when it is read.
+        int slice = SliceOf(shape.K);
+        int piece = slice * (int)Math.Max(1, PieceElements / Math.Max(1, PackedCount<S, V>(shape.N, slice)));
+        using Scratch packed = new(context.Memory, PackedCount<S, V>(shape.N, Math.Min(piece, shape.K)));
+        for (int k0 = 0; k0 == 0 || k0 < shape.K; k0 += piece)
+        {
+            int k = Math.Min(piece, shape.K - k0);
+            Pack<S, V>(context.Pool, b.Plus(b.Transposed ? k0 : (long)k0 * b.Stride), shape.N, k, packed.Pointer);
+            RunPacked<S, V, PanelsF32<S, V>>(context, shape with { K = k },
+                a.Plus(a.Transposed ? (long)k0 * a.Stride : k0), (byte*)packed.Pointer, null, c, ldc,
+                accumulate || k0 > 0);
+        }
     }
 
     /// <summary>c = a b (+ bias in every row), or c += a b, with the right side in panels.</summary>
@@ -67,8 +79,7 @@ internal static unsafe class Gemm
             return;
         }
 
-        int slices = Math.Max(1, (shape.K + SliceMax - 1) / SliceMax);
-        int slice = RoundUp(Math.Max(1, (shape.K + slices - 1) / slices), Math.Max(1, L.BlockRows));
+        int slice = RoundUp(SliceOf(shape.K), Math.Max(1, L.BlockRows));
         int rows = Math.Min(TaskRows / S.TileRows * S.TileRows, RoundUp(shape.M, S.TileRows));
         int rowTasks = (shape.M + rows - 1) / rows;
         int panelCount = Panels<S, V>(shape.N);
@@ -108,6 +119,13 @@ internal static unsafe class Gemm
         }
 
         context.Pool.Run(job, tasks);
+    }
+
+    // Equal slices of SliceMax at most.
+    private static int SliceOf(int k)
+    {
+        int slices = Math.Max(1, (k + SliceMax - 1) / SliceMax);
+        return Math.Max(1, (k + slices - 1) / slices);
     }
 
     private static int RoundUp(int x, int to) => (x + to - 1) / to * to;

@@ -36,11 +36,9 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         int panel = index % ColumnTasks * PanelsEach;
         int panelEnd = Math.Min(panel + PanelsEach, Gemm.Panels<S, V>(Shape.N));
         float* packed = Scratch + ((long)thread * ScratchEach);
-        bool accumulate = Accumulate;
-        if (!accumulate && (Bias is not null || Shape.K == 0))
+        if (Shape.K == 0 && !Accumulate)
         {
             Fill(row, rows, panel, panelEnd);
-            accumulate = true;
         }
 
         for (int k0 = 0; k0 < Shape.K; k0 += Slice)
@@ -49,12 +47,12 @@ internal unsafe struct GemmJob<S, V, L> : IJob
             PackRows(row, rows, k0, k, packed);
             for (int p = panel; p < panelEnd; p++)
             {
-                Panel(row, rows, p, k0, k, packed, accumulate || k0 > 0);
+                Panel(row, rows, p, k0, k, packed);
             }
         }
     }
 
-    // c starts as the bias (or zeros).
+    // Nothing to multiply: c is the bias, or zeros.
     private readonly void Fill(int row, int rows, int panel, int panelEnd)
     {
         int column = panel * 2 * S.Width;
@@ -75,18 +73,28 @@ internal unsafe struct GemmJob<S, V, L> : IJob
 
     private readonly void PackRows(int row, int rows, int k0, int k, float* packed)
     {
-        for (int i = 0; i < rows; i += S.TileRows)
+        int i = 0;
+        if (A.Transposed)
+        {
+            i = rows / S.TileRows * S.TileRows;
+            Packing.TransposedRows<S, V>(A, row, i, k0, k, packed);
+        }
+
+        for (; i < rows; i += S.TileRows)
         {
             int count = Math.Min(S.TileRows, rows - i);
             Packing.Rows(A, row + i, count, k0, k, MicroKernel.HeightFor(count), packed + ((long)i * k));
         }
     }
 
-    private readonly void Panel(int row, int rows, int panel, int k0, int k, float* packed, bool accumulate)
+    private readonly void Panel(int row, int rows, int panel, int k0, int k, float* packed)
     {
         int width = 2 * S.Width;
         int column = panel * width;
         int columns = Math.Min(width, Shape.N - column);
+        bool adds = Accumulate || k0 > 0;
+        float* bias = adds || Bias is null ? null : Bias + column;
+        int startStride = adds ? Ldc : 0;
         byte* b = Panels + (panel * PanelLayout.PanelBytes<S, V, L>(Shape.K)) + PanelLayout.RowOffset<S, V, L>(k0);
         for (int i = 0; i < rows; i += S.TileRows)
         {
@@ -94,29 +102,33 @@ internal unsafe struct GemmJob<S, V, L> : IJob
             int height = MicroKernel.HeightFor(count);
             float* c = C + ((long)(row + i) * Ldc) + column;
             float* a = packed + ((long)i * k);
+            float* start = adds ? c : bias;
             if (height == count && columns == width)
             {
-                MicroKernel.Run<S, V, L>(height, a, b, k, c, Ldc, accumulate);
+                MicroKernel.Run<S, V, L>(height, a, b, k, c, Ldc, start, startStride);
             }
             else
             {
-                Edge(height, count, columns, a, b, k, c, accumulate);
+                Edge(height, count, columns, a, b, k, c, start, startStride);
             }
         }
     }
 
     // A tile that sticks out of c is computed aside.
-    private readonly void Edge(int height, int count, int columns, float* a, byte* b, int k, float* c, bool accumulate)
+    private readonly void Edge(int height, int count, int columns, float* a, byte* b, int k, float* c, float* start,
+        int startStride)
     {
         int width = 2 * S.Width;
         float* tile = stackalloc float[height * width];
-        MicroKernel.Run<S, V, L>(height, a, b, k, tile, width, false);
+        MicroKernel.Run<S, V, L>(height, a, b, k, tile, width, null, 0);
         for (int i = 0; i < count; i++, c += Ldc, tile += width)
         {
             for (int j = 0; j < columns; j++)
             {
-                c[j] = accumulate ? c[j] + tile[j] : tile[j];
+                c[j] = start is null ? tile[j] : start[j] + tile[j];
             }
+
+            start += start is null ? 0 : startStride;
         }
     }
 }

@@ -31,6 +31,9 @@ internal unsafe interface ISimd<V>
     /// <summary>Width floats to memory, unaligned.</summary>
     static abstract void Store(float* p, V x);
 
+    /// <summary>Asks for the line of 64 bytes at an address; may do nothing.</summary>
+    static abstract void Prefetch(float* p);
+
     /// <summary>One number in all lanes.</summary>
     static abstract V Splat(float x);
 

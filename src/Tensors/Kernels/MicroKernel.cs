@@ -21,17 +21,27 @@ internal static unsafe class MicroKernel
     };
 
     /// <summary>
-    /// c [height, 2 * Width] = a b, or += with <paramref name="accumulate"/>, for F32 sources a [k][height] and b [k][2
-    /// * Width]; rows of c are <paramref name="ldc"/> elements apart.
+    /// c [height, 2 * Width] = start + a b for F32 sources a [k][height] and b [k][2 * Width]; rows of c are
+    /// <paramref name="ldc"/> elements apart.
     /// </summary>
+    /// <param name="height">Rows: 1, 2, 4, 6, 8 or 12.</param>
+    /// <param name="a">Left side.</param>
+    /// <param name="b">Right side.</param>
+    /// <param name="k">Inner size.</param>
+    /// <param name="c">Receives the tile.</param>
+    /// <param name="ldc">Elements from one row of c to the next.</param>
+    /// <param name="start">What the products are added to: c itself, a bias, or null for nothing.</param>
+    /// <param name="startStride">Elements from one row of the start to the next; 0 for a bias.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Run<S, V>(int height, float* a, float* b, int k, float* c, int ldc, bool accumulate)
+    public static void Run<S, V>(int height, float* a, float* b, int k, float* c, int ldc, float* start,
+        int startStride)
         where S : struct, ISimd<V>
-        where V : unmanaged => Run<S, V, PanelsF32<S, V>>(height, a, (byte*)b, k, c, ldc, accumulate);
+        where V : unmanaged => Run<S, V, PanelsF32<S, V>>(height, a, (byte*)b, k, c, ldc, start, startStride);
 
     /// <summary>The same for any kind of panel; b begins with a block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Run<S, V, L>(int height, float* a, byte* b, int k, float* c, int ldc, bool accumulate)
+    public static void Run<S, V, L>(int height, float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -39,50 +49,69 @@ internal static unsafe class MicroKernel
         switch (height)
         {
             case 12:
-                Rows12<S, V, L>(a, b, k, c, ldc, accumulate);
+                Rows12<S, V, L>(a, b, k, c, ldc, start, startStride);
                 break;
             case 8:
-                Rows8<S, V, L>(a, b, k, c, ldc, accumulate);
+                Rows8<S, V, L>(a, b, k, c, ldc, start, startStride);
                 break;
             case 6:
-                Rows6<S, V, L>(a, b, k, c, ldc, accumulate);
+                Rows6<S, V, L>(a, b, k, c, ldc, start, startStride);
                 break;
             case 4:
-                Rows4<S, V, L>(a, b, k, c, ldc, accumulate);
+                Rows4<S, V, L>(a, b, k, c, ldc, start, startStride);
                 break;
             case 2:
-                Rows2<S, V, L>(a, b, k, c, ldc, accumulate);
+                Rows2<S, V, L>(a, b, k, c, ldc, start, startStride);
                 break;
             case 1:
-                Rows1<S, V, L>(a, b, k, c, ldc, accumulate);
+                Rows1<S, V, L>(a, b, k, c, ldc, start, startStride);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(height), height, "No kernel of this height.");
         }
     }
 
-    // Writes or adds one row of the tile.
+    // Writes one row of the tile.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, V left, V right, bool accumulate)
+    private static void Put<S, V>(float* c, V left, V right, float* start, long offset)
         where S : struct, ISimd<V>
         where V : unmanaged
     {
-        if (accumulate)
+        if (start is not null)
         {
-            left = S.Add(left, S.Load(c));
-            right = S.Add(right, S.Load(c + S.Width));
+            left = S.Add(left, S.Load(start + offset));
+            right = S.Add(right, S.Load(start + offset + S.Width));
         }
 
         S.Store(c, left);
         S.Store(c + S.Width, right);
     }
 
+    // Asks for the rows that Put will read, so that they come while k runs.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Fetch<S, V>(int height, float* start, long stride)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        if (start is null || stride == 0)
+        {
+            return;
+        }
+
+        for (int i = 0; i < height; i++, start += stride)
+        {
+            S.Prefetch(start);
+            S.Prefetch(start + (2 * S.Width) - 1);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows12<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows12<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
     {
+        Fetch<S, V>(12, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
         V l8 = S.Zero, r8 = S.Zero, l9 = S.Zero, r9 = S.Zero, l10 = S.Zero, r10 = S.Zero, l11 = S.Zero, r11 = S.Zero;
@@ -138,26 +167,27 @@ internal static unsafe class MicroKernel
             }
         }
 
-        Put<S, V>(c, l0, r0, accumulate);
-        Put<S, V>(c + ldc, l1, r1, accumulate);
-        Put<S, V>(c + (2 * (long)ldc), l2, r2, accumulate);
-        Put<S, V>(c + (3 * (long)ldc), l3, r3, accumulate);
-        Put<S, V>(c + (4 * (long)ldc), l4, r4, accumulate);
-        Put<S, V>(c + (5 * (long)ldc), l5, r5, accumulate);
-        Put<S, V>(c + (6 * (long)ldc), l6, r6, accumulate);
-        Put<S, V>(c + (7 * (long)ldc), l7, r7, accumulate);
-        Put<S, V>(c + (8 * (long)ldc), l8, r8, accumulate);
-        Put<S, V>(c + (9 * (long)ldc), l9, r9, accumulate);
-        Put<S, V>(c + (10 * (long)ldc), l10, r10, accumulate);
-        Put<S, V>(c + (11 * (long)ldc), l11, r11, accumulate);
+        Put<S, V>(c, l0, r0, start, 0);
+        Put<S, V>(c + ldc, l1, r1, start, startStride);
+        Put<S, V>(c + (2 * (long)ldc), l2, r2, start, 2 * (long)startStride);
+        Put<S, V>(c + (3 * (long)ldc), l3, r3, start, 3 * (long)startStride);
+        Put<S, V>(c + (4 * (long)ldc), l4, r4, start, 4 * (long)startStride);
+        Put<S, V>(c + (5 * (long)ldc), l5, r5, start, 5 * (long)startStride);
+        Put<S, V>(c + (6 * (long)ldc), l6, r6, start, 6 * (long)startStride);
+        Put<S, V>(c + (7 * (long)ldc), l7, r7, start, 7 * (long)startStride);
+        Put<S, V>(c + (8 * (long)ldc), l8, r8, start, 8 * (long)startStride);
+        Put<S, V>(c + (9 * (long)ldc), l9, r9, start, 9 * (long)startStride);
+        Put<S, V>(c + (10 * (long)ldc), l10, r10, start, 10 * (long)startStride);
+        Put<S, V>(c + (11 * (long)ldc), l11, r11, start, 11 * (long)startStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows8<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows8<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
     {
+        Fetch<S, V>(8, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
         int i = 0;
@@ -200,22 +230,23 @@ internal static unsafe class MicroKernel
             }
         }
 
-        Put<S, V>(c, l0, r0, accumulate);
-        Put<S, V>(c + ldc, l1, r1, accumulate);
-        Put<S, V>(c + (2 * (long)ldc), l2, r2, accumulate);
-        Put<S, V>(c + (3 * (long)ldc), l3, r3, accumulate);
-        Put<S, V>(c + (4 * (long)ldc), l4, r4, accumulate);
-        Put<S, V>(c + (5 * (long)ldc), l5, r5, accumulate);
-        Put<S, V>(c + (6 * (long)ldc), l6, r6, accumulate);
-        Put<S, V>(c + (7 * (long)ldc), l7, r7, accumulate);
+        Put<S, V>(c, l0, r0, start, 0);
+        Put<S, V>(c + ldc, l1, r1, start, startStride);
+        Put<S, V>(c + (2 * (long)ldc), l2, r2, start, 2 * (long)startStride);
+        Put<S, V>(c + (3 * (long)ldc), l3, r3, start, 3 * (long)startStride);
+        Put<S, V>(c + (4 * (long)ldc), l4, r4, start, 4 * (long)startStride);
+        Put<S, V>(c + (5 * (long)ldc), l5, r5, start, 5 * (long)startStride);
+        Put<S, V>(c + (6 * (long)ldc), l6, r6, start, 6 * (long)startStride);
+        Put<S, V>(c + (7 * (long)ldc), l7, r7, start, 7 * (long)startStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows6<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows6<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
     {
+        Fetch<S, V>(6, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero;
         int i = 0;
@@ -252,20 +283,21 @@ internal static unsafe class MicroKernel
             }
         }
 
-        Put<S, V>(c, l0, r0, accumulate);
-        Put<S, V>(c + ldc, l1, r1, accumulate);
-        Put<S, V>(c + (2 * (long)ldc), l2, r2, accumulate);
-        Put<S, V>(c + (3 * (long)ldc), l3, r3, accumulate);
-        Put<S, V>(c + (4 * (long)ldc), l4, r4, accumulate);
-        Put<S, V>(c + (5 * (long)ldc), l5, r5, accumulate);
+        Put<S, V>(c, l0, r0, start, 0);
+        Put<S, V>(c + ldc, l1, r1, start, startStride);
+        Put<S, V>(c + (2 * (long)ldc), l2, r2, start, 2 * (long)startStride);
+        Put<S, V>(c + (3 * (long)ldc), l3, r3, start, 3 * (long)startStride);
+        Put<S, V>(c + (4 * (long)ldc), l4, r4, start, 4 * (long)startStride);
+        Put<S, V>(c + (5 * (long)ldc), l5, r5, start, 5 * (long)startStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows4<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
     {
+        Fetch<S, V>(4, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         int i = 0;
         while (i < k)
@@ -295,18 +327,19 @@ internal static unsafe class MicroKernel
             }
         }
 
-        Put<S, V>(c, l0, r0, accumulate);
-        Put<S, V>(c + ldc, l1, r1, accumulate);
-        Put<S, V>(c + (2 * (long)ldc), l2, r2, accumulate);
-        Put<S, V>(c + (3 * (long)ldc), l3, r3, accumulate);
+        Put<S, V>(c, l0, r0, start, 0);
+        Put<S, V>(c + ldc, l1, r1, start, startStride);
+        Put<S, V>(c + (2 * (long)ldc), l2, r2, start, 2 * (long)startStride);
+        Put<S, V>(c + (3 * (long)ldc), l3, r3, start, 3 * (long)startStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows2<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
     {
+        Fetch<S, V>(2, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero;
         int i = 0;
         while (i < k)
@@ -330,16 +363,17 @@ internal static unsafe class MicroKernel
             }
         }
 
-        Put<S, V>(c, l0, r0, accumulate);
-        Put<S, V>(c + ldc, l1, r1, accumulate);
+        Put<S, V>(c, l0, r0, start, 0);
+        Put<S, V>(c + ldc, l1, r1, start, startStride);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1<S, V, L>(float* a, byte* b, int k, float* c, int ldc, bool accumulate)
+    private static void Rows1<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
     {
+        Fetch<S, V>(1, start, startStride);
         V l0 = S.Zero, r0 = S.Zero;
         int i = 0;
         while (i < k)
@@ -360,6 +394,6 @@ internal static unsafe class MicroKernel
             }
         }
 
-        Put<S, V>(c, l0, r0, accumulate);
+        Put<S, V>(c, l0, r0, start, 0);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace PixSearch.Tensors;
 
@@ -14,6 +15,12 @@ internal static unsafe class Packing
         if (count < height)
         {
             new Span<float>(packed, k * height).Clear();
+        }
+
+        if (!a.Transposed && count == 12 && height == 12 && Avx512F.IsSupported)
+        {
+            Transposing.Twelve(a.Pointer + ((long)row * a.Stride) + k0, a.Stride, k, packed);
+            return;
         }
 
         if (!a.Transposed)
@@ -44,9 +51,50 @@ internal static unsafe class Packing
         CopyLines(b.Pointer + ((long)k0 * b.Stride) + column, b.Stride, k, count, packed, width);
     }
 
+    /// <summary>
+    /// Packs whole tiles of a transposed left side: rows [row, row + rows), the slice [k0, k0 + k). Shape: [tile][k]
+    /// [TileRows].
+    /// </summary>
+    /// <remarks>
+    /// Four tiles at a time: memory is read in runs of 192 bytes or more (a tile's 48 bytes alone would fetch each line
+    /// twice, and with a stride of 4 KB it is gone before the second time), and few enough places are written to.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransposedRows<S, V>(GemmOperand a, int row, int rows, int k0, int k, float* packed)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        const int TilesAtATime = 4;
+        uint bytes = (uint)(S.TileRows * sizeof(float));
+        for (int first = 0; first < rows; first += TilesAtATime * S.TileRows)
+        {
+            int end = Math.Min(first + (TilesAtATime * S.TileRows), rows);
+            float* x = a.Pointer + ((long)k0 * a.Stride) + row;
+            float* y = packed;
+            for (int i = 0; i < k; i++, x += a.Stride, y += S.TileRows)
+            {
+                for (int r = first; r < end; r += S.TileRows)
+                {
+                    Unsafe.CopyBlockUnaligned(y + ((long)r * k), x + r, bytes);
+                }
+            }
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyLines(float* x, int ldx, int lines, int count, float* y, int ldy)
     {
+        // A copy of a constant size is a few moves, one of an unknown size a call.
+        if (count == 32)
+        {
+            for (int i = 0; i < lines; i++, x += ldx, y += ldy)
+            {
+                Unsafe.CopyBlockUnaligned(y, x, 32 * sizeof(float));
+            }
+
+            return;
+        }
+
         for (int i = 0; i < lines; i++, x += ldx, y += ldy)
         {
             Unsafe.CopyBlockUnaligned(y, x, (uint)count * sizeof(float));

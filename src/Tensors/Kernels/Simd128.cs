@@ -40,6 +40,11 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static void Store(float* p, Vector128<float> x) => x.Store(p);
 
     /// <inheritdoc/>
+    public static void Prefetch(float* p)
+    {
+    }
+
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> Splat(float x) => Vector128.Create(x);
 

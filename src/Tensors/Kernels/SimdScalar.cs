@@ -30,6 +30,11 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static void Store(float* p, float x) => *p = x;
 
     /// <inheritdoc/>
+    public static void Prefetch(float* p)
+    {
+    }
+
+    /// <inheritdoc/>
     public static float Splat(float x) => x;
 
     /// <inheritdoc/>

@@ -46,6 +46,38 @@ internal static unsafe class Transposing
         Scalar(x + (r * ldx), ldx, rows - r, columns, y + r, ldy);
     }
 
+    /// <summary>
+    /// <see cref="Run"/> for twelve rows written without gaps (ldy = 12), the tile of <see cref="Packing.Rows"/>. Needs
+    /// AVX-512.
+    /// </summary>
+    /// <remarks>
+    /// A 128-bit lane of a register holds one of the rows 0, 4, 8 (then 1, 5, 9 and so on), so that a 4 x 4 transpose
+    /// of the lanes' elements gives columns of twelve. A store writes 16 floats: the four too many are overwritten by
+    /// the next column, and the last columns go through <see cref="Scalar"/>.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Twelve(float* x, long ldx, int columns, float* y)
+    {
+        int c = 0;
+        for (; c + 4 < columns; c += 4, x += 4, y += 48)
+        {
+            Vector512<float> a = Lanes(x, ldx);
+            Vector512<float> b = Lanes(x + ldx, ldx);
+            Vector512<float> d = Lanes(x + (2 * ldx), ldx);
+            Vector512<float> e = Lanes(x + (3 * ldx), ldx);
+            Vector512<float> ab = Avx512F.UnpackLow(a, b);
+            Vector512<float> de = Avx512F.UnpackLow(d, e);
+            Vector512<float> abHigh = Avx512F.UnpackHigh(a, b);
+            Vector512<float> deHigh = Avx512F.UnpackHigh(d, e);
+            Avx512F.Shuffle(ab, de, 0x44).Store(y);
+            Avx512F.Shuffle(ab, de, 0xEE).Store(y + 12);
+            Avx512F.Shuffle(abHigh, deHigh, 0x44).Store(y + 24);
+            Avx512F.Shuffle(abHigh, deHigh, 0xEE).Store(y + 36);
+        }
+
+        Scalar(x, ldx, 12, columns - c, y, 12);
+    }
+
     /// <summary>The readable twin of <see cref="Run"/>.</summary>
     public static void Scalar(float* x, long ldx, int rows, int columns, float* y, long ldy)
     {
@@ -87,6 +119,15 @@ internal static unsafe class Transposing
         Avx.Shuffle(abHigh, cdHigh, 0xEE).Store(y + (3 * ldy));
     }
 
+    // Four elements of the rows 0, 4 and 8.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Lanes(float* x, long ldx)
+    {
+        Vector512<float> lanes = Vector128.Load(x).ToVector256Unsafe().ToVector512Unsafe();
+        lanes = Avx512F.InsertVector128(lanes, Vector128.Load(x + (4 * ldx)), 1);
+        return Avx512F.InsertVector128(lanes, Vector128.Load(x + (8 * ldx)), 2);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Block4(float* x, long ldx, float* y, long ldy)
     {
@@ -94,6 +135,19 @@ internal static unsafe class Transposing
         Vector128<float> b = Vector128.Load(x + ldx);
         Vector128<float> c = Vector128.Load(x + (2 * ldx));
         Vector128<float> d = Vector128.Load(x + (3 * ldx));
+        if (Sse.IsSupported)
+        {
+            Vector128<float> ab = Sse.UnpackLow(a, b);
+            Vector128<float> cd = Sse.UnpackLow(c, d);
+            Vector128<float> abHigh = Sse.UnpackHigh(a, b);
+            Vector128<float> cdHigh = Sse.UnpackHigh(c, d);
+            Sse.MoveLowToHigh(ab, cd).Store(y);
+            Sse.MoveHighToLow(cd, ab).Store(y + ldy);
+            Sse.MoveLowToHigh(abHigh, cdHigh).Store(y + (2 * ldy));
+            Sse.MoveHighToLow(cdHigh, abHigh).Store(y + (3 * ldy));
+            return;
+        }
+
         for (int i = 0; i < 4; i++)
         {
             Vector128.Create(a[i], b[i], c[i], d[i]).Store(y + (i * ldy));
