@@ -37,8 +37,12 @@ internal sealed class TrainOptions
     };
 
     private readonly Option<long?> _steps = new("--steps") { Description = "Stop after so many steps in all." };
-    private readonly Option<FileInfo?> _from = new("--from") { Description =
-        "Start from these weights (safetensors)." };
+    private readonly Option<string[]> _from = new("--from")
+    {
+        Description = "Start from these weights: FILE.safetensors, or FILE.safetensors:PREFIX for those whose names "
+            + "begin so. May be given several times; later ones win.",
+        DefaultValueFactory = _ => [],
+    };
 
     /// <summary>Adds them to a command.</summary>
     public void AddTo(Command command)
@@ -60,21 +64,31 @@ internal sealed class TrainOptions
 
         return new TrainArguments(parsed.GetValue(_config)!.FullName,
             [.. (parsed.GetValue(_data) ?? []).Select(folder => folder.FullName)], parsed.GetValue(_out)!.FullName,
-            parsed.GetValue(_resume), minutes, parsed.GetValue(_steps), parsed.GetValue(_from)?.FullName);
+            parsed.GetValue(_resume), minutes, parsed.GetValue(_steps), parsed.GetValue(_from)!);
     }
 }
 
 /// <summary>Values of <see cref="TrainOptions"/>.</summary>
 internal sealed record TrainArguments(string Config, IReadOnlyList<string> Data, string Out, bool Resume,
     double? Minutes,
-    long? Steps, string? From)
+    long? Steps, IReadOnlyList<string> From)
 {
     /// <summary>Fills weights from <c>--from</c>, unless the run is resumed.</summary>
     public void LoadInto(IReadOnlyList<Weight> weights)
     {
-        if (From is not null && !Resume)
+        foreach (string from in Resume ? [] : From)
         {
-            TrainingCheckpoint.LoadWeights(From, weights);
+            int colon = from.LastIndexOf(':');
+            (string file, string prefix) = colon < 0 ? (from, "") : (from[..colon], from[(colon + 1)..]);
+            Weight[] chosen =
+                [.. weights.Where(weight => weight.Name.StartsWith(prefix, StringComparison.Ordinal))];
+            if (chosen.Length == 0)
+            {
+                throw new PixException(PixErrorKind.InvalidArgument,
+                    $"--from {from}: no weight's name begins with '{prefix}'; see 'px inspect {file}'.");
+            }
+
+            TrainingCheckpoint.LoadWeights(file, chosen);
         }
     }
 

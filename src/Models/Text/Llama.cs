@@ -25,7 +25,11 @@ public sealed class Llama
         Config = config.Validate();
         WeightScope model = weights["model"];
         var tableShape = new Shape(config.VocabSize, config.HiddenSize);
-        _embedding = model["embed_tokens"].Get("weight", tableShape, WeightInit.Normal(0.02f));
+
+        // A table that is the output layer too starts with scores of unit variance (h has unit mean square): with 0.02
+        // a small model would spend its first thousand steps growing the table before it can copy a token.
+        float deviation = config.TieWordEmbeddings ? 1 / MathF.Sqrt(config.HiddenSize) : 0.02f;
+        _embedding = model["embed_tokens"].Get("weight", tableShape, WeightInit.Normal(deviation));
         _layers = new LlamaLayer[config.NumHiddenLayers];
         for (int i = 0; i < _layers.Length; i++)
         {

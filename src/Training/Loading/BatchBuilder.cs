@@ -4,7 +4,9 @@ namespace PixSearch.Training.Loading;
 
 /// <summary>Builds batches from prepared samples; safe to run on a thread of its own.</summary>
 /// <param name="store">Encoder 0 is the language model's, encoder 1 SAM's.</param>
-public sealed class BatchBuilder(PictureStore store)
+/// <param name="maskSide">Side of the store's masks.</param>
+/// <param name="samSize">Side of SAM's input in pixels.</param>
+public sealed class BatchBuilder(PictureStore store, int maskSide, int samSize)
 {
     private const int TextEncoder = 0;
     private const int MaskEncoder = 1;
@@ -16,32 +18,33 @@ public sealed class BatchBuilder(PictureStore store)
 
     /// <summary>A batch of these pictures, each with its samples.</summary>
     /// <param name="groups">Samples by picture.</param>
-    /// <param name="taggerCutShare">Share of rows with a region search whose tagger sees the text up to it
-    /// only.</param>
-    /// <param name="random">Chooses the cuts.</param>
+    /// <param name="parts">What is made of them.</param>
+    /// <param name="random">Chooses cuts and prompts.</param>
     /// <param name="texts">Texts without pictures.</param>
-    public TrainingBatch Build(IReadOnlyList<IReadOnlyList<PreparedSample>> groups, float taggerCutShare,
+    public TrainingBatch Build(IReadOnlyList<IReadOnlyList<PreparedSample>> groups, BatchParts parts,
         SeededRandom random, IReadOnlyList<TextRow>? texts = null)
     {
-        (PreparedSample Sample, int Picture)[] inOrder =
-            [.. groups.SelectMany((group, picture) => group.Select(sample => (sample, picture)))
-                .OrderBy(row => row.sample.Tokens.Length)];
+        (PreparedSample Sample, int Picture)[] inOrder = parts.Questions
+            ? [.. groups.SelectMany((group, picture) => group.Select(sample => (sample, picture)))
+                .OrderBy(row => row.sample.Tokens.Length)]
+            : [];
         PreparedSample[] rows = [.. inOrder.Select(row => row.Sample)];
         int[] lengths = new int[rows.Length];
         for (int r = 0; r < rows.Length; r++)
         {
             int[] cuts = rows[r].Cuts;
-            lengths[r] = cuts.Length > 0 && random.NextBool(taggerCutShare)
+            lengths[r] = cuts.Length > 0 && random.NextBool(parts.TaggerCutShare)
                 ? cuts[random.NextInt(cuts.Length)]
                 : rows[r].Tokens.Length;
         }
 
         (RowChunk[] chunks, int[] tokens, int[] offsets) = Pad([.. rows.Select(row => row.Tokens)]);
+        (PromptRow[] prompts, RleMask[] prompted) = MakePrompts(groups, parts.Prompts, random);
         string[] pictures = [.. groups.Select(group => group[0].Picture)];
         return new TrainingBatch
         {
-            TextPixels = Pixels(pictures, TextEncoder),
-            MaskPixels = Pixels(pictures, MaskEncoder),
+            TextPixels = Pixels(parts.Questions ? pictures : [], TextEncoder),
+            MaskPixels = Pixels(parts.Masks ? pictures : [], MaskEncoder),
             PictureCount = groups.Count,
             Rows = rows,
             PictureOfRow = [.. inOrder.Select(row => row.Picture)],
@@ -49,7 +52,9 @@ public sealed class BatchBuilder(PictureStore store)
             Chunks = chunks,
             Tokens = tokens,
             Offsets = offsets,
-            MaskTargets = MaskTargets(rows),
+            MaskTargets = parts.Masks ? Targets(rows.SelectMany(row => row.Spans).Select(span => span.Mask)) : [],
+            Prompts = prompts,
+            PromptTargets = Targets(prompted),
             Text = texts is { Count: > 0 } ? MakeTexts(texts) : null,
         };
     }
@@ -105,12 +110,32 @@ public sealed class BatchBuilder(PictureStore store)
         return new TextBatch(rows, chunks, tokens, offsets);
     }
 
-    private float[] MaskTargets(PreparedSample[] rows)
+    private (PromptRow[] Prompts, RleMask[] Masks) MakePrompts(IReadOnlyList<IReadOnlyList<PreparedSample>> groups,
+        int each, SeededRandom random)
+    {
+        var prompts = new List<PromptRow>();
+        var masks = new List<RleMask>();
+        for (int picture = 0; picture < groups.Count && each > 0; picture++)
+        {
+            RleMask[] things = [.. groups[picture][0].Things];
+            random.Shuffle<RleMask>(things);
+            for (int i = 0; i < each && things.Length > 0; i++)
+            {
+                RleMask mask = things[i % things.Length];
+                masks.Add(mask);
+                prompts.Add(PromptMaker.Make(picture, store.Mask(mask), maskSide, samSize, random));
+            }
+        }
+
+        return ([.. prompts], [.. masks]);
+    }
+
+    private float[] Targets(IEnumerable<RleMask> masks)
     {
         var all = new List<float>();
-        foreach (PreparedSpan span in rows.SelectMany(row => row.Spans))
+        foreach (RleMask mask in masks)
         {
-            foreach (byte value in store.Mask(span.Mask))
+            foreach (byte value in store.Mask(mask))
             {
                 all.Add(value / 255f);
             }
@@ -119,3 +144,11 @@ public sealed class BatchBuilder(PictureStore store)
         return [.. all];
     }
 }
+
+/// <summary>What a batch is made of.</summary>
+/// <param name="Questions">Questions about the pictures.</param>
+/// <param name="Masks">Masks of spans and prompts.</param>
+/// <param name="Prompts">Point and box prompts a picture; things of a picture take turns.</param>
+/// <param name="TaggerCutShare">Share of rows with a region search whose tagger sees the text up to it only.</param>
+public readonly record struct BatchParts(bool Questions = true, bool Masks = true, int Prompts = 0,
+    float TaggerCutShare = 0);

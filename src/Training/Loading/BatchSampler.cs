@@ -23,10 +23,10 @@ public sealed class BatchSampler
 
     /// <summary>
     /// The samples of a micro-batch, by picture: each epoch shows every picture once; of a picture with many questions
-    /// some are drawn, of stage 1 with the given share where it has both kinds.
+    /// some are drawn, of each kind with its share where the picture has it.
     /// </summary>
     public (IReadOnlyList<IReadOnlyList<PreparedSample>> Groups, SeededRandom Random) Next(long batchIndex,
-        double segmentShare, int questionsPerPicture)
+        QuestionMix mix)
     {
         SeededRandom random = SeededRandom.ForStream(_seed, (ulong)batchIndex);
         var groups = new List<IReadOnlyList<PreparedSample>>();
@@ -37,7 +37,7 @@ public sealed class BatchSampler
         for (int tried = 0; groups.Count < _pictures && tried < 4 * _pictures; tried++)
         {
             IReadOnlyList<PreparedSample> all = _samples.Groups[PictureAt(at + tried)];
-            List<PreparedSample> chosen = Choose(all, segmentShare, questionsPerPicture, random);
+            List<PreparedSample> chosen = Choose(all, mix, random);
             if (chosen.Count > 0)
             {
                 groups.Add(chosen);
@@ -47,35 +47,35 @@ public sealed class BatchSampler
         return groups.Count > 0
             ? (groups, random)
             : throw new PixException(PixErrorKind.InvalidArgument,
-                $"The training split has no question for a segment share of {segmentShare}; "
-                + "check the data set's stages.");
+                $"The training split has no question for {mix}; check the data set's stages.");
     }
 
-    private static List<PreparedSample> Choose(IReadOnlyList<PreparedSample> all, double segmentShare, int count,
-        SeededRandom random)
+    private static List<PreparedSample> Choose(IReadOnlyList<PreparedSample> all, QuestionMix mix, SeededRandom random)
     {
-        PreparedSample[] segment = [.. all.Where(sample => sample.Stage == 1)];
-        PreparedSample[] search = [.. all.Where(sample => sample.Stage != 1)];
-        random.Shuffle<PreparedSample>(segment);
-        random.Shuffle<PreparedSample>(search);
+        // By stage: 0 locating, 1 segmentation, 2 search-interleaved.
+        Queue<PreparedSample>[] left = [.. Enumerable.Range(0, 3).Select(stage => Shuffled(all, stage, random))];
         var chosen = new List<PreparedSample>();
-        (int nextSegment, int nextSearch) = (0, 0);
-        bool onlySegment = segmentShare >= 1;
-        bool onlySearch = segmentShare <= 0;
-        while (chosen.Count < count)
+        while (chosen.Count < mix.PerPicture)
         {
-            bool wantSegment = random.NextBool(segmentShare);
-            bool hasSegment = nextSegment < segment.Length && !onlySearch;
-            bool hasSearch = nextSearch < search.Length && !onlySegment;
-            if (!hasSegment && !hasSearch)
+            double draw = random.NextDouble();
+            int wanted = draw < mix.LocateShare ? LocateTasks.Stage : random.NextBool(mix.SegmentShare) ? 1 : 2;
+            int stage = left[wanted].Count > 0 ? wanted : Array.FindIndex(left, 1, queue => queue.Count > 0);
+            if (stage < 0 || (stage == 1 && mix.SegmentShare <= 0) || (stage == 2 && mix.SegmentShare >= 1))
             {
                 break;
             }
 
-            chosen.Add(hasSegment && (wantSegment || !hasSearch) ? segment[nextSegment++] : search[nextSearch++]);
+            chosen.Add(left[stage].Dequeue());
         }
 
         return chosen;
+    }
+
+    private static Queue<PreparedSample> Shuffled(IReadOnlyList<PreparedSample> all, int stage, SeededRandom random)
+    {
+        PreparedSample[] some = [.. all.Where(sample => sample.Stage == stage)];
+        random.Shuffle<PreparedSample>(some);
+        return new Queue<PreparedSample>(some);
     }
 
     private int PictureAt(long position)
@@ -91,3 +91,10 @@ public sealed class BatchSampler
         return _order[position % _samples.Groups.Count];
     }
 }
+
+/// <summary>Which questions of a picture a micro-batch has.</summary>
+/// <param name="PerPicture">How many.</param>
+/// <param name="SegmentShare">Of those that do not locate, share of segmentation questions; the others are
+/// search-interleaved.</param>
+/// <param name="LocateShare">Share of locating questions.</param>
+public readonly record struct QuestionMix(int PerPicture, double SegmentShare, double LocateShare = 0);

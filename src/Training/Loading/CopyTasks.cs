@@ -4,15 +4,19 @@ using PixSearch.Models;
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// Made-up texts that can only be continued by looking back: lists that are repeated, and cards of invented facts with
-/// statements about them. A small model learns to copy from evidence on such dense texts in a fraction of the steps
+/// Made-up texts that can only be continued by looking back: any tokens repeated, lists that are repeated, and cards of
+/// invented facts with statements about them. A small model learns to copy from evidence on such dense texts in a fraction of the steps
 /// that it needs on answers alone, of which each holds two or three copied words.
 /// </summary>
 /// <param name="tokenizer">Has the begin token and the tags of evidence.</param>
 /// <param name="tokensMax">Longer texts are cut.</param>
 public sealed class CopyTasks(ITokenizer tokenizer, int tokensMax)
 {
-    private const double ListShare = 0.4;
+    private const int PeriodMin = 3;
+    private const int PeriodMax = 24;
+    private const int RepeatedMax = 56;
+
+    private readonly int[] _ordinary = Ordinary(tokenizer);
 
     private static readonly string[] s_heads =
         ["b", "br", "ch", "d", "dr", "f", "g", "gl", "h", "j", "k", "kl", "l", "m", "n", "p", "pr", "r", "s", "sh",
@@ -28,29 +32,37 @@ public sealed class CopyTasks(ITokenizer tokenizer, int tokensMax)
             "scientific name", "protein", "fat", "iron", "energy", "wider kind", "calling code", "internet domain",
             "currency code", "number of users", "number of foods", "mean protein", "table letter"];
 
-    /// <summary>A text; the first time that something is said carries no loss, everything that repeats it
-    /// does.</summary>
-    public TextRow Make(SeededRandom random)
+    /// <summary>
+    /// Any tokens, again and again: copying must not depend on which tokens the made-up words happen to use. The first
+    /// time carries no loss. Short periods teach first that what stands in the text comes again (a uniform look back is
+    /// enough for that), then what follows what.
+    /// </summary>
+    public TextRow MakeTokens(SeededRandom random)
     {
-        (string given, string copied) = random.NextBool(ListShare) ? MakeList(random) : MakeCards(random);
-        int[] first = [tokenizer.IdOf("<s>"), .. tokenizer.Encode(given)];
-        int[] second = tokenizer.Encode(copied);
-        int[] tokens = [.. first, .. second];
-        bool[] learned = [.. new bool[first.Length], .. Enumerable.Repeat(true, second.Length)];
-        return tokens.Length <= tokensMax
-            ? new TextRow(tokens, learned)
-            : new TextRow(tokens[..tokensMax], learned[..tokensMax]);
+        int period = random.NextInt(PeriodMin, random.NextInt(PeriodMin + 1, PeriodMax + 1));
+        int[] once = [.. Enumerable.Range(0, period).Select(_ => random.Pick(_ordinary))];
+        int[] tokens = new int[1 + Math.Max(2 * period, random.NextInt(period, RepeatedMax))];
+        tokens[0] = tokenizer.IdOf("<s>");
+        for (int i = 1; i < tokens.Length; i++)
+        {
+            tokens[i] = once[(i - 1) % period];
+        }
+
+        bool[] learned = new bool[tokens.Length];
+        learned.AsSpan(1 + period).Fill(true);
+        return new TextRow(tokens, learned);
     }
 
-    // "a b c; a b c; a b c": the second and the third time are learned.
-    private static (string Given, string Copied) MakeList(SeededRandom random)
+    /// <summary>"a b c. a b c. a b c.": the second and the third time are learned.</summary>
+    public TextRow MakeList(SeededRandom random)
     {
         string list = string.Join(' ', Enumerable.Range(0, random.NextInt(4, 14)).Select(_ => Word(random)));
-        return ($"Repeat: {list}.", $" {list}. {list}.");
+        return Join($"Repeat: {list}.", $" {list}. {list}.");
     }
 
-    // Evidence as in the samples, then several statements in the words of their answers.
-    private static (string Given, string Copied) MakeCards(SeededRandom random)
+    /// <summary>Evidence as in the samples, then several statements, which are learned, in the words of their
+    /// answers.</summary>
+    public TextRow MakeCards(SeededRandom random)
     {
         var cards = new List<(string Title, string[] Keys, string[] Values)>();
         for (int i = random.NextInt(1, 4); i > 0; i--)
@@ -72,8 +84,26 @@ public sealed class CopyTasks(ITokenizer tokenizer, int tokensMax)
             copied += $" is {title}. Its {keys[k]} is {values[k]}.";
         }
 
-        return (given, copied);
+        return Join(given, copied);
     }
+
+    private TextRow Join(string given, string copied)
+    {
+        int[] first = [tokenizer.IdOf("<s>"), .. tokenizer.Encode(given)];
+        int[] second = tokenizer.Encode(copied);
+        int[] tokens = [.. first, .. second];
+        bool[] learned = [.. new bool[first.Length], .. Enumerable.Repeat(true, second.Length)];
+        return tokens.Length <= tokensMax
+            ? new TextRow(tokens, learned)
+            : new TextRow(tokens[..tokensMax], learned[..tokensMax]);
+    }
+
+    // Neither special tokens, which stand for no bytes, nor tags.
+    private static int[] Ordinary(ITokenizer tokenizer) =>
+    [
+        .. Enumerable.Range(0, tokenizer.VocabularySize).Where(id =>
+            tokenizer.TokenBytes(id) is { Length: > 0 } bytes && (bytes.Length == 1 || bytes[0] != (byte)'<')),
+    ];
 
     private static string Value(SeededRandom random) => random.NextBool(0.25)
         ? random.NextInt(1, 2000).ToString(System.Globalization.CultureInfo.InvariantCulture)

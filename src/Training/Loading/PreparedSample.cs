@@ -14,7 +14,7 @@ public sealed class PreparedSample
     /// <summary>segment, region, image, ....</summary>
     public required string Kind { get; init; }
 
-    /// <summary>1 = segmentation, 2 = search-interleaved.</summary>
+    /// <summary>0 = locating, 1 = segmentation, 2 = search-interleaved.</summary>
     public required int Stage { get; init; }
 
     /// <summary>Rest of the prompt, trajectory and end token.</summary>
@@ -28,6 +28,9 @@ public sealed class PreparedSample
 
     /// <summary>Spans in text order.</summary>
     public required IReadOnlyList<PreparedSpan> Spans { get; init; }
+
+    /// <summary>Masks of everything in the picture.</summary>
+    public required IReadOnlyList<RleMask> Things { get; init; }
 
     /// <summary>Lengths of the beginnings that end with a region search: where decoding runs the tagger.</summary>
     public required int[] Cuts { get; init; }

@@ -27,48 +27,48 @@ public sealed class SampleSet
     /// <param name="tokensMax">Longer samples are left out.</param>
     /// <param name="extraSegments">Segmentation questions to add for each picture (see
     /// <see cref="ExtraSegments"/>).</param>
+    /// <param name="locates">Locating questions to add for each picture (see <see cref="LocateTasks"/>).</param>
     /// <exception cref="PixException">A file is missing or wrong, or nothing is left.</exception>
     public static SampleSet Load(IEnumerable<string> folders, string split, SampleTokenizer tokenizer, int tokensMax,
-        int extraSegments = 0)
+        int extraSegments = 0, int locates = 0)
     {
-        var groups = new Dictionary<string, List<PreparedSample>>(StringComparer.Ordinal);
+        var groups = new List<IReadOnlyList<PreparedSample>>();
         int skipped = 0;
+        int number = 0;
         foreach (string folder in folders)
         {
-            foreach (Sample line in Sample.ReadAll(Path.Combine(folder, $"{split}.jsonl")))
+            IEnumerable<IGrouping<string, Sample>> pictures = Sample.ReadAll(Path.Combine(folder, $"{split}.jsonl"))
+                .Select(line => line with { Image = Path.Combine(folder, line.Image) })
+                .GroupBy(sample => sample.Image, StringComparer.Ordinal);
+            foreach (IGrouping<string, Sample> picture in pictures)
             {
-                Sample sample = line with { Image = Path.Combine(folder, line.Image) };
-                bool isNew = !groups.TryGetValue(sample.Image, out List<PreparedSample>? group);
-                if (isNew)
-                {
-                    groups.Add(sample.Image, group = []);
-                }
-
                 // The picture's number is its stream: equal settings give equal questions.
-                IEnumerable<Sample> extra = isNew
-                    ? ExtraSegments.Make(sample, extraSegments, SeededRandom.ForStream(ExtraSeed, (ulong)groups.Count))
-                    : [];
-                foreach (PreparedSample prepared in extra.Prepend(sample).Select(tokenizer.Prepare))
+                Sample[] own = [.. picture];
+                SeededRandom random = SeededRandom.ForStream(ExtraSeed, (ulong)++number);
+                var group = new List<PreparedSample>();
+                foreach (Sample sample in own.Concat(ExtraSegments.Make(own[0], extraSegments, random))
+                    .Concat(LocateTasks.Make(own, locates, random)))
                 {
+                    PreparedSample prepared = tokenizer.Prepare(sample);
                     if (prepared.Tokens.Length <= tokensMax)
                     {
-                        group!.Add(prepared);
+                        group.Add(prepared);
                     }
                     else
                     {
                         skipped++;
                     }
                 }
+
+                if (group.Count > 0)
+                {
+                    groups.Add(group);
+                }
             }
         }
 
-        foreach (string empty in groups.Where(pair => pair.Value.Count == 0).Select(pair => pair.Key).ToList())
-        {
-            groups.Remove(empty);
-        }
-
         return groups.Count > 0
-            ? new SampleSet([.. groups.Values], skipped)
+            ? new SampleSet(groups, skipped)
             : throw new PixException(PixErrorKind.InvalidArgument,
                 $"The {split} split has no sample of at most {tokensMax} tokens ({skipped} are longer); "
                 + "raise tokensMax.");

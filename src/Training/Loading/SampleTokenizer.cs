@@ -55,6 +55,7 @@ public sealed class SampleTokenizer
             Learned = [.. new bool[prompt.Length], .. learned, true],
             Labels = new byte[count],
             Spans = PrepareSpans(sample, tokenized, prompt.Length),
+            Things = [.. sample.Entities.Select(entity => entity.Mask.ToRle())],
             Cuts = PrepareCuts(text, tokenized, prompt.Length),
             AnswerStart = prompt.Length + AnswerToken(text, tokenized),
         };

@@ -10,7 +10,8 @@ public sealed class TrainingBatch
     /// <summary>Inputs of the language model's encoder, normalised. Shape: [pictures, 3, side, side].</summary>
     public required float[] TextPixels { get; init; }
 
-    /// <summary>Inputs of SAM's encoder, normalised and padded. Shape: [pictures, 3, side, side].</summary>
+    /// <summary>Inputs of SAM's encoder, normalised and padded; empty when no mask is decoded. Shape: [pictures, 3,
+    /// side, side].</summary>
     public required float[] MaskPixels { get; init; }
 
     /// <summary>Number of pictures.</summary>
@@ -34,8 +35,15 @@ public sealed class TrainingBatch
     /// <summary>For each row where its first token lies in <see cref="Tokens"/>.</summary>
     public required int[] Offsets { get; init; }
 
-    /// <summary>Mask targets of all spans, row after row, in [0, 1]. Shape: [spans, side * side].</summary>
+    /// <summary>Mask targets of all spans, row after row, in [0, 1]; empty when no mask is decoded. Shape: [spans,
+    /// side * side].</summary>
     public required float[] MaskTargets { get; init; }
+
+    /// <summary>Point and box prompts; may be empty.</summary>
+    public IReadOnlyList<PromptRow> Prompts { get; init; } = [];
+
+    /// <summary>Mask targets of the prompts, in [0, 1]. Shape: [prompts, side * side].</summary>
+    public float[] PromptTargets { get; init; } = [];
 
     /// <summary>Texts without pictures; may be null.</summary>
     public TextBatch? Text { get; init; }

@@ -27,6 +27,15 @@ public sealed class ForwardResult
     /// <summary>Distance of span queries to the stage's start; null when it is off.</summary>
     public Tensor? Start { get; set; }
 
+    /// <summary>Focal Tversky of point and box prompts; null when there are none.</summary>
+    public Tensor? Prompt { get; set; }
+
+    /// <summary>Binary cross-entropy of point and box prompts; null when there are none.</summary>
+    public Tensor? PromptBce { get; set; }
+
+    /// <summary>Mask logits of point and box prompts. Shape: [prompts, side * side].</summary>
+    public Tensor? PromptLogits { get; set; }
+
     /// <summary>Scores of learned tokens. Shape: [learned, vocabulary].</summary>
     public Tensor? TextLogits { get; set; }
 
@@ -52,7 +61,7 @@ public sealed class ForwardResult
         [
             (Language, weights.Language), (Plain, weights.Plain), (Span, weights.Span), (Mask, weights.Mask),
                 (MaskBce, weights.MaskBce),
-            (Start, weights.Start),
+            (Start, weights.Start), (Prompt, weights.Mask), (PromptBce, weights.MaskBce),
         ];
         return all.Where(pair => pair.Loss is not null && pair.Weight != 0).Select(pair => (pair.Loss!, pair.Weight));
     }
@@ -60,11 +69,11 @@ public sealed class ForwardResult
     /// <summary>The losses as numbers; NaN where there is none.</summary>
     public LossValues Values() =>
         new(Number(Total), Number(Language), Number(Plain), Number(Span), Number(Mask), Number(MaskBce),
-            Number(Start));
+            Number(Start), Number(Prompt));
 
     private static float Number(Tensor? loss) => loss is null ? float.NaN : loss.Span[0];
 }
 
 /// <summary>Losses as numbers; NaN for "none in this batch".</summary>
 public readonly record struct LossValues(float Total, float Language, float Plain, float Span, float Mask,
-    float MaskBce, float Start);
+    float MaskBce, float Start, float Prompt);

@@ -19,6 +19,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
     SampleSet samples, TrainingSettings settings, int prefixSlots)
 {
     private const ulong ChoiceSeed = 20260815;
+    private const int PromptsPerPicture = 2;
 
     public IReadOnlyList<Metric> Evaluate()
     {
@@ -32,12 +33,14 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         foreach (IReadOnlyList<PreparedSample>[] part in Choose().Chunk(settings.BatchPictures))
         {
             using var scope = new TensorScope();
-            TrainingBatch batch = builder.Build(part, 0, new SeededRandom(ChoiceSeed));
+            TrainingBatch batch = builder.Build(part, new BatchParts(Prompts: PromptsPerPicture),
+                new SeededRandom(ChoiceSeed));
             ForwardResult result = forward.Run(batch);
             sums.AddLosses(result.Values());
             CountText(batch, result, sums);
             CountSpans(batch, result, sums);
-            CountMasks(batch, result, sums);
+            CountMasks(result.MaskLogits, batch.MaskTargets, sums.AddMask);
+            CountMasks(result.PromptLogits, batch.PromptTargets, sums.AddPrompt);
         }
 
         return sums.ToMetrics();
@@ -86,9 +89,9 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         }
     }
 
-    private static void CountMasks(TrainingBatch batch, ForwardResult result, Sums sums)
+    private static void CountMasks(Tensor? logits, float[] targets, Action<double> add)
     {
-        if (result.MaskLogits is not { } logits)
+        if (logits is null)
         {
             return;
         }
@@ -97,7 +100,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         for (int mask = 0; mask < logits.Size(0); mask++)
         {
             ReadOnlySpan<float> scores = logits.Span.Slice(mask * pixels, pixels);
-            ReadOnlySpan<float> target = batch.MaskTargets.AsSpan(mask * pixels, pixels);
+            ReadOnlySpan<float> target = targets.AsSpan(mask * pixels, pixels);
             int both = 0;
             int either = 0;
             for (int i = 0; i < pixels; i++)
@@ -108,7 +111,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
                 either += a || b ? 1 : 0;
             }
 
-            sums.AddMask(either == 0 ? 1 : (double)both / either);
+            add(either == 0 ? 1 : (double)both / either);
         }
     }
 
@@ -126,6 +129,8 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         private double _iou;
         private double _iouHalf;
         private int _masks;
+        private double _promptIou;
+        private int _prompts;
 
         public void AddLosses(LossValues values)
         {
@@ -134,7 +139,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
             _maskBatches += masks ? 1 : 0;
             _losses = new LossValues(_losses.Total + values.Total, _losses.Language + values.Language, 0,
                 _losses.Span + (masks ? values.Span : 0), _losses.Mask + (masks ? values.Mask : 0),
-                _losses.MaskBce + (masks ? values.MaskBce : 0), 0);
+                _losses.MaskBce + (masks ? values.MaskBce : 0), 0, 0);
         }
 
         public void AddText(string kind, bool exact, bool answered)
@@ -159,6 +164,12 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
             _masks++;
         }
 
+        public void AddPrompt(double iou)
+        {
+            _promptIou += iou;
+            _prompts++;
+        }
+
         public IReadOnlyList<Metric> ToMetrics()
         {
             var metrics = new List<Metric>
@@ -168,6 +179,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
                 new("val_tversky", (double)_losses.Mask / _maskBatches),
                 new("iou", _iou / _masks),
                 new("iou_over_half", _iouHalf / _masks),
+                new("prompt_iou", _promptIou / _prompts),
                 new("span_f1", 2.0 * _spansRight / Math.Max(1, _spansFound + _spansTrue)),
                 new("exact", (double)_exact / _rows),
             };

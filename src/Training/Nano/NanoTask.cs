@@ -30,6 +30,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     private readonly string _startFile;
     private readonly string _tokenizerFile;
     private readonly bool _keepsStart;
+    private readonly HashSet<string> _learned;
     private WeightStore? _startWeights;
     private string? _firstStage;
 
@@ -47,8 +48,16 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
         (_backend, _config, _settings, _tokenizerFile) = (backend, config, settings, tokenizerFile);
         _weights = new WeightStore(new RandomWeights(backend, settings.Seed));
         Network = new PixSearchNetwork(_weights, config);
+        if (settings.CopyingStart)
+        {
+            CopyingStart.Install(_weights, config.TextConfig, settings.Seed);
+        }
+
+        _learned = _weights.All.Where(weight => weight.Trainable).Select(weight => weight.Name)
+            .ToHashSet(StringComparer.Ordinal);
         var samples = new SampleTokenizer(tokenizer);
-        TrainingSet = SampleSet.Load(dataFolders, "train", samples, settings.TokensMax, settings.ExtraSegmentQuestions);
+        TrainingSet = SampleSet.Load(dataFolders, "train", samples, settings.TokensMax, settings.ExtraSegmentQuestions,
+            settings.LocateQuestions);
         var validation = SampleSet.Load(dataFolders, "val", samples, settings.TokensMax);
         var store = new PictureStore(
             [
@@ -57,7 +66,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             ],
             settings.MaskLossSize);
         _forward = new TrainingForward(Network, backend, samples.Prefix, settings);
-        _builder = new BatchBuilder(store);
+        _builder = new BatchBuilder(store, settings.MaskLossSize, config.SamConfig.ImageSize);
         (_prefix, _copyTasks) = (samples.Prefix, new CopyTasks(tokenizer, settings.TokensMax));
         _sampler = new BatchSampler(TrainingSet, settings.Seed, settings.BatchPictures);
         int prefixSlots = samples.Prefix.Length + Network.PictureSlots;
@@ -83,6 +92,11 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     /// too.</remarks>
     public void BeginStage(StageSettings stage, bool resumed)
     {
+        foreach (Weight weight in _weights.All.Where(weight => _learned.Contains(weight.Name)))
+        {
+            weight.Trainable = !stage.Frozen.Any(prefix => weight.Name.StartsWith(prefix, StringComparison.Ordinal));
+        }
+
         _firstStage ??= _settings.Stages[0].Name;
         if (!_keepsStart || stage.Name == _firstStage)
         {
@@ -110,25 +124,41 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     /// <inheritdoc/>
     public TrainingBatch Build(long index, StageSettings stage)
     {
-        int questions = stage.QuestionsPerPicture > 0 ? stage.QuestionsPerPicture : _settings.QuestionsPerPicture;
+        var mix = new QuestionMix(
+            stage.QuestionsPerPicture > 0 ? stage.QuestionsPerPicture : _settings.QuestionsPerPicture,
+            stage.SegmentShare, stage.LocateShare);
         (IReadOnlyList<IReadOnlyList<PreparedSample>> groups, SeededRandom random) = stage.UsesPictures
-            ? _sampler.Next(index, stage.SegmentShare, questions)
+            ? _sampler.Next(index, mix)
             : ([], SeededRandom.ForStream(_settings.Seed, (ulong)index));
-        TextRow[] texts = [.. Enumerable.Range(0, stage.TextRows).Select(_ => MakeText(random))];
-        return _builder.Build(groups, _settings.TaggerCutShare, random, texts);
+        TextRow[] texts = [.. Enumerable.Range(0, stage.TextRows).Select(_ => MakeText(stage.TextMix, random))];
+        var parts = new BatchParts(stage.UsesQuestions, stage.UsesMasks, stage.PromptsPerPicture,
+            _settings.TaggerCutShare);
+        return _builder.Build(groups, parts, random, texts);
     }
 
-    // A copying task, or a sample's prompt and trajectory without the picture, evidence and question learned too.
-    private TextRow MakeText(SeededRandom random)
+    private TextRow MakeText(TextMix mix, SeededRandom random)
     {
-        if (random.NextBool(_settings.CopyShare))
+        double draw = random.NextDouble() * mix.Sum;
+        if (draw < mix.Tokens)
         {
-            return _copyTasks.Make(random);
+            return _copyTasks.MakeTokens(random);
         }
 
+        if (draw < mix.Tokens + mix.Lists)
+        {
+            return _copyTasks.MakeList(random);
+        }
+
+        if (draw < mix.Tokens + mix.Lists + mix.Cards)
+        {
+            return _copyTasks.MakeCards(random);
+        }
+
+        // A sample's prompt and trajectory without the picture. Evidence is not learned: it is mostly invented, and
+        // guessing it would drown what can be learned.
         PreparedSample sample = random.Pick(random.Pick(TrainingSet.Groups));
         int[] tokens = [.. _prefix, .. sample.Tokens];
-        return new TextRow(tokens, [.. Enumerable.Repeat(true, tokens.Length)]);
+        return new TextRow(tokens, [.. new bool[_prefix.Length], .. sample.Learned]);
     }
 
     /// <inheritdoc/>
@@ -136,11 +166,13 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     {
         ForwardResult result = _forward.Run(batch);
         LossValues values = result.Values();
-        return new TaskStep(result.Total!, batch.RowCount + (batch.Text?.Rows.Count ?? 0),
+        int samples = batch.RowCount + batch.Prompts.Count + (batch.Text?.Rows.Count ?? 0);
+        return new TaskStep(result.Total!, samples,
         [
             new Metric("loss", values.Total), new Metric("text", values.Language),
             new Metric("plain", values.Plain), new Metric("span", values.Span),
             new Metric("tversky", values.Mask), new Metric("bce", values.MaskBce), new Metric("start", values.Start),
+            new Metric("prompt", values.Prompt),
         ]);
     }
 

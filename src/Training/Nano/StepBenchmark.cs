@@ -129,6 +129,7 @@ public static class StepBenchmark
             Learned = [.. Enumerable.Range(0, tokens).Select(i => i >= tokens - (tokens / 3))],
             Labels = labels,
             Spans = ranges,
+            Things = [],
             Cuts = [],
             AnswerStart = tokens / 2,
         };

@@ -30,13 +30,22 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
     public ForwardResult Run(TrainingBatch batch)
     {
         var result = new ForwardResult();
-        if (batch.PictureCount > 0)
+        Tensor? pictures = batch.MaskPixels.Length > 0 ? EncodeForMasks(batch) : null;
+        if (batch.RowCount > 0)
         {
             (Tensor before, Tensor[] hidden) = RunText(network, batch);
             Tensor flat = Flatten(hidden);
             AddLanguage(batch, flat, result);
             AddTagger(batch, before, hidden, result);
-            AddMasks(batch, flat, result);
+            if (pictures is not null)
+            {
+                AddMasks(batch, pictures, flat, result);
+            }
+        }
+
+        if (pictures is not null && batch.Prompts.Count > 0)
+        {
+            AddPrompts(batch, pictures, result);
         }
 
         if (batch.Text is not null)
@@ -202,7 +211,43 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         }
     }
 
-    private void AddMasks(TrainingBatch batch, Tensor flat, ForwardResult result)
+    private Tensor EncodeForMasks(TrainingBatch batch)
+    {
+        int side = network.Config.SamConfig.ImageSize;
+        return network.EncodeForMasks(backend,
+            backend.From(batch.MaskPixels, new Shape(batch.PictureCount, 3, side, side)));
+    }
+
+    // Points and boxes, as SAM itself is trained: no text takes part.
+    private void AddPrompts(TrainingBatch batch, Tensor pictures, ForwardResult result)
+    {
+        // A point is followed by "not a point", a box has two corners: two tokens each, so that all go in one batch.
+        Tensor sparse = backend.Concat(0, [.. batch.Prompts.Select(row => row.Box is { } box
+            ? network.Prompts.EncodePoints(backend, [], [box])
+            : network.Prompts.EncodePoints(backend, [row.Point!.Value], []))]);
+        int[] pictureOfRow = [.. batch.Prompts.Select(row => row.Picture)];
+        Tensor masks = network.Masks.Forward(backend, pictures, pictureOfRow, network.Prompts.DensePositions(backend),
+            sparse, network.Prompts.NoMask(backend)).Masks;
+        masks = ToLossSize(backend.Reshape(masks, new Shape(masks.Size(0), masks.Size(2), masks.Size(3))));
+        result.PromptLogits = masks;
+        result.Prompt = MaskLosses.FocalTversky(backend, masks, batch.PromptTargets);
+        result.PromptBce = MaskLosses.BinaryCrossEntropy(backend, masks, batch.PromptTargets);
+    }
+
+    // Shapes: masks [rows, side, side], result [rows, pixels]
+    private Tensor ToLossSize(Tensor masks)
+    {
+        int size = settings.MaskLossSize;
+        if (masks.Size(1) != size)
+        {
+            Tensor channels = backend.Reshape(masks, new Shape(masks.Size(0), 1, masks.Size(1), masks.Size(2)));
+            masks = backend.Resize(channels, size, size, ResizeMode.Bilinear);
+        }
+
+        return backend.Reshape(masks, new Shape(masks.Size(0), size * size));
+    }
+
+    private void AddMasks(TrainingBatch batch, Tensor pictures, Tensor flat, ForwardResult result)
     {
         var spans = new List<Grounding>();
         var rows = new List<MaskRow>();
@@ -221,18 +266,8 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
             return;
         }
 
-        int side = network.Config.SamConfig.ImageSize;
-        Tensor pixels = backend.From(batch.MaskPixels, new Shape(batch.PictureCount, 3, side, side));
         Tensor queries = network.Queries.ForwardSpans(backend, flat, spans);
-        Tensor masks = network.Feedback.Decode(backend, network.EncodeForMasks(backend, pixels), queries, rows);
-        int size = settings.MaskLossSize;
-        if (masks.Size(1) != size)
-        {
-            Tensor channels = backend.Reshape(masks, new Shape(spans.Count, 1, masks.Size(1), masks.Size(2)));
-            masks = backend.Resize(channels, size, size, ResizeMode.Bilinear);
-        }
-
-        masks = backend.Reshape(masks, new Shape(spans.Count, size * size));
+        Tensor masks = ToLossSize(network.Feedback.Decode(backend, pictures, queries, rows));
         result.MaskLogits = masks;
         result.Mask = MaskLosses.FocalTversky(backend, masks, batch.MaskTargets);
         result.MaskBce = MaskLosses.BinaryCrossEntropy(backend, masks, batch.MaskTargets);

@@ -141,10 +141,14 @@ public sealed class TrainingLoop<TBatch>
             _backend.Backward(step.Loss, 1f / _options.Accumulation);
         }
 
-        double norm = GradientClip.GlobalNorm(_optimizer.Slots.Select(slot => _backend.GradientOf(slot.Weight)));
+        // Weights that took no part (frozen, or a stage without pictures) keep their numbers and moments as they are.
+        HashSet<Weight> learning = [.. _backend.WeightsWithGradient];
+        double norm = GradientClip.GlobalNorm(_optimizer.Slots.Where(slot => learning.Contains(slot.Weight))
+            .Select(slot => _backend.GradientOf(slot.Weight)));
         if (double.IsFinite(norm))
         {
-            _optimizer.Step(_backend.GradientOf, rate, GradientClip.Scale(norm, _options.GradientNormMax));
+            _optimizer.Step(weight => learning.Contains(weight) ? _backend.GradientOf(weight) : null, rate,
+                GradientClip.Scale(norm, _options.GradientNormMax));
         }
 
         _backend.ClearGradients();

@@ -21,6 +21,10 @@ public sealed record TrainingSettings
     /// <summary>Of the weights' start and of the order of samples.</summary>
     public ulong Seed { get; init; } = 1;
 
+    /// <summary>Whether the language model starts with heads that copy (<see cref="Nano.CopyingStart"/>) instead of
+    /// random ones.</summary>
+    public bool CopyingStart { get; init; }
+
     /// <summary>Pictures in a micro-batch; each is encoded once.</summary>
     public int BatchPictures { get; init; } = 16;
 
@@ -36,9 +40,9 @@ public sealed record TrainingSettings
     /// <summary>Segmentation questions added for each training picture, from the masks of its samples.</summary>
     public int ExtraSegmentQuestions { get; init; }
 
-    /// <summary>Share of text rows that are made-up copying tasks; the others are samples without their
-    /// picture.</summary>
-    public double CopyShare { get; init; } = 0.5;
+    /// <summary>Locating questions added for each training picture (see
+    /// <see cref="StageSettings.LocateShare"/>).</summary>
+    public int LocateQuestions { get; init; }
 
     /// <summary>Side of the masks that the losses compare: a multiple of the low-resolution masks' side (64 for
     /// nano).</summary>
@@ -104,21 +108,25 @@ public sealed record TrainingSettings
         Require(origin, "maskLossSize", MaskLossSize, 8, 1024);
         Require(origin, "evaluateSamples", EvaluateSamples, 0, 1 << 20);
         Require(origin, "stages", Stages.Count, 1, 16);
-        if (CopyShare is < 0 or > 1)
-        {
-            throw new PixException(PixErrorKind.BrokenArtifact,
-                $"Training settings '{origin}': copyShare is {CopyShare}; it must be in 0..1.");
-        }
-
         foreach (StageSettings stage in Stages)
         {
             Require(origin, $"stages.{stage.Name}.steps", stage.Steps, 1, 100_000_000);
             Require(origin, $"stages.{stage.Name}.textRows", stage.TextRows, stage.UsesPictures ? 0 : 1, 4096);
-            if (stage.Schedule.Peak <= 0 || stage.SegmentShare is < 0 or > 1)
+            Require(origin, $"stages.{stage.Name}.promptsPerPicture", stage.PromptsPerPicture,
+                stage is { UsesPictures: true, UsesQuestions: false } ? 1 : 0, 64);
+            TextMix text = stage.TextMix;
+            if (text.Tokens < 0 || text.Lists < 0 || text.Cards < 0 || text.Samples < 0 || text.Sum <= 0)
             {
                 throw new PixException(PixErrorKind.BrokenArtifact,
-                    $"Training settings '{origin}': stage '{stage.Name}' needs a positive peak and a segmentShare "
-                    + "in 0..1.");
+                    $"Training settings '{origin}': stage '{stage.Name}' has {text}; weights must not be negative, "
+                    + "and one must be positive.");
+            }
+
+            if (stage.Schedule.Peak <= 0 || stage.SegmentShare is < 0 or > 1 || stage.LocateShare is < 0 or > 1)
+            {
+                throw new PixException(PixErrorKind.BrokenArtifact,
+                    $"Training settings '{origin}': stage '{stage.Name}' needs a positive peak, and a segmentShare "
+                    + "and a locateShare in 0..1.");
             }
         }
 
@@ -180,9 +188,53 @@ public sealed record StageSettings
     /// <summary>False for a stage of text rows alone.</summary>
     public bool UsesPictures { get; init; } = true;
 
+    /// <summary>False for a stage in which pictures carry point and box prompts only: SAM's own training, which needs
+    /// no language model.</summary>
+    public bool UsesQuestions { get; init; } = true;
+
+    /// <summary>False for a stage that leaves SAM out: LLaVA's own training.</summary>
+    public bool UsesMasks { get; init; } = true;
+
+    /// <summary>Point and box prompts of each picture, decoded by SAM alone.</summary>
+    public int PromptsPerPicture { get; init; }
+
+    /// <summary>
+    /// Share of questions that ask for coordinates in text ("Locate the hat." "The hat f k c b."): the phrase's states
+    /// learn where the thing is at a tenth of the cost of a mask, in the very states that the mask query is made of.
+    /// </summary>
+    public double LocateShare { get; init; }
+
+    /// <summary>Weights whose names begin so are not changed in this stage.</summary>
+    public IReadOnlyList<string> Frozen { get; init; } = [];
+
     /// <summary>
     /// Texts without pictures in each micro-batch, with loss on all of their tokens: they teach language and copying at
     /// a third of the cost of a question about a picture.
     /// </summary>
     public int TextRows { get; init; }
+
+    /// <summary>What those texts are.</summary>
+    public TextMix TextMix { get; init; } = new();
+}
+
+/// <summary>
+/// Weights of the kinds of texts without pictures. Copying forms on tokens first, in some hundred steps; lists and cards
+/// bring it to words and to facts.
+/// </summary>
+public sealed record TextMix
+{
+    /// <summary>Any tokens, twice.</summary>
+    public double Tokens { get; init; } = 0.15;
+
+    /// <summary>Lists of made-up words, three times.</summary>
+    public double Lists { get; init; } = 0.15;
+
+    /// <summary>Made-up evidence and statements about it.</summary>
+    public double Cards { get; init; } = 0.3;
+
+    /// <summary>Training samples without their picture.</summary>
+    public double Samples { get; init; } = 0.4;
+
+    /// <summary>Of all weights.</summary>
+    internal double Sum => Tokens + Lists + Cards + Samples;
 }

@@ -84,8 +84,8 @@ public sealed class LoadingTests
         using var world = new TinyWorld();
         SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256);
         var sampler = new BatchSampler(set, 1, 2);
-        var seen = Enumerable.Range(0, 2).SelectMany(i => sampler.Next(i, 0.5,
-            1).Groups).Select(group => group[0].Picture);
+        var seen = Enumerable.Range(0, 2).SelectMany(i => sampler.Next(i, new QuestionMix(1, 0.5)).Groups)
+            .Select(group => group[0].Picture);
         Assert.Equal(4, seen.Distinct().Count());
     }
 
@@ -95,9 +95,9 @@ public sealed class LoadingTests
         using var world = new TinyWorld();
         SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256);
         var first = new BatchSampler(set, 1, 3);
-        _ = first.Next(0, 0.5, 1);
-        _ = first.Next(1, 0.5, 1);
-        string[] Ids(BatchSampler sampler) => [.. sampler.Next(5, 0.5, 1).Groups.SelectMany(g => g).Select(s => s.Id)];
+        _ = first.Next(0, new QuestionMix(1, 0.5));
+        _ = first.Next(1, new QuestionMix(1, 0.5));
+        string[] Ids(BatchSampler sampler) => [.. sampler.Next(5, new QuestionMix(1, 0.5)).Groups.SelectMany(g => g).Select(s => s.Id)];
         Assert.Equal(Ids(first), Ids(new BatchSampler(set, 1, 3)));
     }
 
@@ -108,7 +108,7 @@ public sealed class LoadingTests
     {
         using var world = new TinyWorld();
         SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256);
-        var groups = new BatchSampler(set, 1, 4).Next(3, segmentShare, 5).Groups;
+        var groups = new BatchSampler(set, 1, 4).Next(3, new QuestionMix(5, segmentShare)).Groups;
         Assert.All(groups.SelectMany(group => group), sample => Assert.Equal(stage, sample.Stage));
     }
 
@@ -152,5 +152,56 @@ public sealed class LoadingTests
         Assert.Equal(3, items.Take());
         Assert.Equal(4, items.Take());
         Assert.Equal("gone", Assert.Throws<PixException>(() => items.Take()).Message);
+    }
+
+    [Fact]
+    public void LocateTasks_GiveCoordinatesInSixteenthsOfThePicture()
+    {
+        using var world = new TinyWorld();
+        SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256, locates: 2);
+        PreparedSample[] locates = [.. set.Groups[1].Where(sample => sample.Stage == 0)];
+        string[] texts = [.. locates.Select(sample => world.Tokenizer.Decode(sample.Tokens))];
+
+        // The square of picture 1 is 12 pixels wide at x 8, y 8 of 32: centre 14 / 32 = 7 sixteenths, size 6.
+        Assert.Contains("Locate the square. ASSISTANT: The square h h g g.</s>", texts[0], StringComparison.Ordinal);
+        Assert.Contains("Locate everything. ASSISTANT: The square h h g g.</s>", texts[1], StringComparison.Ordinal);
+        Assert.All(locates, sample => Assert.Equal("The square",
+            world.Tokenizer.Decode(sample.Tokens.AsSpan(sample.Spans[0].Start..sample.Spans[0].End)).Trim()));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void PromptMaker_PointIsInsideAndBoxIsAround(int seed)
+    {
+        // A rectangle of 4 x 6 cells in a 16 x 16 mask; a cell is 4 pixels.
+        byte[] coverage = new byte[256];
+        for (int y = 5; y < 11; y++)
+        {
+            coverage.AsSpan((y * 16) + 3, 4).Fill(255);
+        }
+
+        var random = new SeededRandom((ulong)seed);
+        int boxes = 0;
+        for (int i = 0; i < 50; i++)
+        {
+            PromptRow row = PromptMaker.Make(2, coverage, 16, 64, random);
+            Assert.Equal(2, row.Picture);
+            Assert.NotEqual(row.Point is null, row.Box is null);
+            if (row.Point is { } point)
+            {
+                Assert.InRange(point.X, 12, 28);
+                Assert.InRange(point.Y, 20, 44);
+                Assert.True(point.Inside);
+                continue;
+            }
+
+            boxes++;
+            Assert.InRange(row.Box!.Value.Left, 12 - 1.7f, 12 + 1.7f);
+            Assert.InRange(row.Box!.Value.Bottom, 44 - 2.5f, 44 + 2.5f);
+        }
+
+        Assert.InRange(boxes, 5, 40);
     }
 }

@@ -87,7 +87,6 @@ public sealed class NanoTrainingTests
         string folder = Path.Combine(world.Folder, "run");
         TrainingSettings settings = Settings(1) with
         {
-            CopyShare = 0.5,
             Stages =
             [
                 new StageSettings

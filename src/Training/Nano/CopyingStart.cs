@@ -1,0 +1,166 @@
+using PixSearch.Abstractions;
+using PixSearch.Models.Text;
+using PixSearch.Models.Weights;
+using PixSearch.Tensors;
+
+namespace PixSearch.Training.Nano;
+
+/// <summary>
+/// Starts a small decoder with the circuit that copies: a head that looks one token back, and heads that look for the
+/// place where the current token stood before and write what followed it (induction heads: Olsson et al. 2022). Random
+/// weights find the circuit too, after tens of millions of tokens; a model that learns on two cores sees one million an
+/// hour. Weights shaped like trained ones are a known shortcut (mimetic initialisation: Trockman and Kolter, ICML 2023),
+/// and training changes them like all others. Half of the heads of the first three layers stay random.
+/// </summary>
+/// <remarks>
+/// With P and U random orthogonal matrices: layer 0 adds U P e(previous) to the residual stream; layers 1 and 2 compare P
+/// e(current) with it and add P^T P e of where they look. Needs biases on queries and keys (position alone decides in
+/// layer 0), one key head a query head, and rotary frequencies low enough to leave content dimensions.
+/// </remarks>
+internal static class CopyingStart
+{
+    // Distance over which a content dimension may turn by about a radian: the tokens of a question with its evidence.
+    private const double Reach = 500;
+
+    // Scores: the previous token against its neighbours (about 4 apart), a match against noise (8, noise 2).
+    private const float PositionBias = 6.3f;
+    private const float MatchGain = 2.4f;
+
+    // Row norms of values and outputs. Previous tokens arrive with the norm of the token itself, copies with twice that.
+    private const float ShiftGain = 0.3f;
+    private const float CopyGain = 0.43f;
+
+    /// <summary>Overwrites half of the heads of layers 0, 1 and 2.</summary>
+    /// <exception cref="PixException">The configuration has no biases, too few layers, or grouped key heads.</exception>
+    public static void Install(WeightStore weights, LlamaConfig config, ulong seed)
+    {
+        int half = config.NumAttentionHeads / 2;
+        double[] frequencies = [.. Enumerable.Range(0, config.HeadSize / 2)
+            .Select(i => Math.Pow(config.RopeTheta, -2.0 * i / config.HeadSize))];
+        int[] slow = [.. Enumerable.Range(0, frequencies.Length).Where(i => frequencies[i] * Reach < 1)];
+        if (!config.AttentionBias || config.NumHiddenLayers < 3 || config.KeyValueHeads != config.NumAttentionHeads
+            || half == 0 || slow.Length < 2)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                "copyingStart needs attention_bias, three layers, as many key heads as heads, and a rope_theta with "
+                + $"dimensions slower than 1/{Reach} radian a token; the model has {config}.");
+        }
+
+        var random = new SeededRandom(seed);
+        float[][] read = Orthogonal(config.HiddenSize, random);
+        float[][] write = Orthogonal(config.HiddenSize, random);
+        var first = new Heads(weights, config, 0);
+        int size = config.HeadSize;
+        for (int head = 0; head < half; head++)
+        {
+            first.LookBack(head, frequencies);
+            for (int r = 0; r < size; r++)
+            {
+                int row = (head * size) + r;
+                Put(first.Value, row, read[row], ShiftGain);
+                PutColumn(first.Output, row, write[row], ShiftGain);
+            }
+        }
+
+        // The two layers look with different dimensions and copy different halves of the space.
+        int[] content = [.. slow, .. slow.Select(i => i + (size / 2))];
+        for (int layer = 1; layer <= 2; layer++)
+        {
+            var heads = new Heads(weights, config, layer);
+            for (int head = 0; head < half; head++)
+            {
+                for (int r = 0; r < size; r++)
+                {
+                    int row = (head * size) + r;
+                    float[] copied = read[(((layer - 1) * half) + head) * size + r];
+                    Put(heads.Value, row, copied, CopyGain);
+                    PutColumn(heads.Output, row, copied, CopyGain);
+                    int place = Array.IndexOf(content, r);
+                    int dimension = ((((layer - 1) * half) + head) * content.Length + Math.Max(place, 0))
+                        % (half * size);
+                    Put(heads.Query, row, read[dimension], place < 0 ? 0 : MatchGain);
+                    Put(heads.Key, row, write[dimension], place < 0 ? 0 : MatchGain);
+                }
+            }
+        }
+    }
+
+    private static void Put(Weight weight, int row, float[] numbers, float gain)
+    {
+        Span<float> to = weight.Plain!.Span.Slice(row * numbers.Length, numbers.Length);
+        for (int i = 0; i < to.Length; i++)
+        {
+            to[i] = gain * numbers[i];
+        }
+    }
+
+    private static void PutColumn(Weight weight, int column, float[] numbers, float gain)
+    {
+        Span<float> to = weight.Plain!.Span;
+        int width = weight.Shape[1];
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            to[(i * width) + column] = gain * numbers[i];
+        }
+    }
+
+    // Rows of a random orthogonal matrix: Gram-Schmidt on Gaussian rows.
+    private static float[][] Orthogonal(int size, SeededRandom random)
+    {
+        double[][] rows = new double[size][];
+        for (int r = 0; r < size; r++)
+        {
+            double[] row = [.. Enumerable.Range(0, size).Select(_ => random.NextGaussian())];
+            for (int other = 0; other < r; other++)
+            {
+                double dot = 0;
+                for (int i = 0; i < size; i++)
+                {
+                    dot += row[i] * rows[other][i];
+                }
+
+                for (int i = 0; i < size; i++)
+                {
+                    row[i] -= dot * rows[other][i];
+                }
+            }
+
+            double norm = Math.Sqrt(row.Sum(value => value * value));
+            rows[r] = [.. row.Select(value => value / norm)];
+        }
+
+        return [.. rows.Select(row => row.Select(value => (float)value).ToArray())];
+    }
+
+    /// <summary>The attention weights of a layer. Shapes: [heads * size, hidden], the output transposed.</summary>
+    private sealed class Heads(WeightStore weights, LlamaConfig config, int layer)
+    {
+        public Weight Query => Find("q_proj.weight");
+
+        public Weight Key => Find("k_proj.weight");
+
+        public Weight Value => Find("v_proj.weight");
+
+        public Weight Output => Find("o_proj.weight");
+
+        // Rotary pairs are (i, i + size/2), turned by position x frequency: with key s and query s e^(-if) a pair
+        // scores s^2 cos(f (distance - 1)).
+        public void LookBack(int head, double[] frequencies)
+        {
+            int size = config.HeadSize;
+            Span<float> query = Find("q_proj.bias").Plain!.Span.Slice(head * size, size);
+            Span<float> key = Find("k_proj.bias").Plain!.Span.Slice(head * size, size);
+            for (int i = 0; i < size / 2; i++)
+            {
+                query[i] = PositionBias * (float)Math.Cos(frequencies[i]);
+                query[i + (size / 2)] = -PositionBias * (float)Math.Sin(frequencies[i]);
+                key[i] = PositionBias;
+            }
+
+            Query.Plain!.Span.Slice(head * size * config.HiddenSize, size * config.HiddenSize).Clear();
+            Key.Plain!.Span.Slice(head * size * config.HiddenSize, size * config.HiddenSize).Clear();
+        }
+
+        private Weight Find(string name) => weights.Find($"model.layers.{layer}.self_attn.{name}")!;
+    }
+}
