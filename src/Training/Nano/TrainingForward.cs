@@ -230,7 +230,7 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
             sparse, network.Prompts.NoMask(backend)).Masks;
         masks = ToLossSize(backend.Reshape(masks, new Shape(masks.Size(0), masks.Size(2), masks.Size(3))));
         result.PromptLogits = masks;
-        result.Prompt = MaskLosses.FocalTversky(backend, masks, batch.PromptTargets);
+        result.Prompt = MaskLosses.FocalTversky(backend, masks, batch.PromptTargets, settings.Loss.MissWeight);
         result.PromptBce = MaskLosses.BinaryCrossEntropy(backend, masks, batch.PromptTargets);
     }
 
@@ -269,7 +269,7 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         Tensor queries = network.Queries.ForwardSpans(backend, flat, spans);
         Tensor masks = ToLossSize(network.Feedback.Decode(backend, pictures, queries, rows));
         result.MaskLogits = masks;
-        result.Mask = MaskLosses.FocalTversky(backend, masks, batch.MaskTargets);
+        result.Mask = MaskLosses.FocalTversky(backend, masks, batch.MaskTargets, settings.Loss.MissWeight);
         result.MaskBce = MaskLosses.BinaryCrossEntropy(backend, masks, batch.MaskTargets);
         if (Start is not null && settings.Loss.Start > 0)
         {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using PixSearch.Abstractions;
+using PixSearch.Training.Losses;
 using PixSearch.Training.Optimization;
 
 namespace PixSearch.Training.Settings;
@@ -114,6 +115,12 @@ public sealed record TrainingSettings
             Require(origin, $"stages.{stage.Name}.textRows", stage.TextRows, stage.UsesPictures ? 0 : 1, 4096);
             Require(origin, $"stages.{stage.Name}.promptsPerPicture", stage.PromptsPerPicture,
                 stage is { UsesPictures: true, UsesQuestions: false } ? 1 : 0, 64);
+            if (Loss.MissWeight is <= 0 or >= 1)
+            {
+                throw new PixException(PixErrorKind.BrokenArtifact,
+                    $"Training settings '{origin}': loss.missWeight is {Loss.MissWeight}; it must be in (0, 1).");
+            }
+
             TextMix text = stage.TextMix;
             if (text.Tokens < 0 || text.Lists < 0 || text.Cards < 0 || text.Samples < 0 || text.Sum <= 0)
             {
@@ -157,6 +164,9 @@ public sealed record LossWeights
 
     /// <summary>Focal Tversky.</summary>
     public float Mask { get; init; } = 8;
+
+    /// <summary>Weight of missed pixels inside focal Tversky; 0.5 is Dice, 0.7 PLUM's.</summary>
+    public float MissWeight { get; init; } = MaskLosses.MissWeight;
 
     /// <summary>Binary cross-entropy of masks.</summary>
     public float MaskBce { get; init; } = 2;

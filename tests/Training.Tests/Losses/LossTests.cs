@@ -88,6 +88,7 @@ public sealed class LossTests
     [Theory]
     [InlineData("cross-entropy")]
     [InlineData("tversky")]
+    [InlineData("dice")]
     [InlineData("bce")]
     [InlineData("contrastive")]
     [InlineData("distance")]
@@ -98,6 +99,7 @@ public sealed class LossTests
         {
             "cross-entropy" => (b, x) => CrossEntropyLoss.Apply(b, x, [2, 0, 3], [1, 0.1f, 2]),
             "tversky" => (b, x) => MaskLosses.FocalTversky(b, x, target),
+            "dice" => (b, x) => MaskLosses.FocalTversky(b, x, target, missWeight: 0.5f),
             "bce" => (b, x) => MaskLosses.BinaryCrossEntropy(b, x, target),
             "contrastive" => (b, x) => ContrastiveLoss.Apply(b, x, b.Permute(b.Permute(x, 1, 0), 1, 0), 0.3f),
             _ => (b, x) => SpanDistanceLoss.Apply(b, x, b.From(target, x.Shape)),
