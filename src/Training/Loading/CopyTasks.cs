@@ -4,8 +4,8 @@ using PixSearch.Models;
 namespace PixSearch.Training.Loading;
 
 /// <summary>
-/// Made-up texts that can only be continued by looking back: any tokens repeated, lists that are repeated, and cards of
-/// invented facts with statements about them. A small model learns to copy from evidence on such dense texts in a fraction of the steps
+/// Made-up texts that can only be continued by looking back: any tokens repeated, lists that are repeated, and cards
+/// of invented facts with statements about them. A small model learns to copy from evidence on such dense texts in a fraction of the steps
 /// that it needs on answers alone, of which each holds two or three copied words.
 /// </summary>
 /// <param name="tokenizer">Has the begin token and the tags of evidence.</param>

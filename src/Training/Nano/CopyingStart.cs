@@ -8,13 +8,13 @@ namespace PixSearch.Training.Nano;
 /// <summary>
 /// Starts a small decoder with the circuit that copies: a head that looks one token back, and heads that look for the
 /// place where the current token stood before and write what followed it (induction heads: Olsson et al. 2022). Random
-/// weights find the circuit too, after tens of millions of tokens; a model that learns on two cores sees one million an
-/// hour. Weights shaped like trained ones are a known shortcut (mimetic initialisation: Trockman and Kolter, ICML 2023),
-/// and training changes them like all others. Half of the heads of the first three layers stay random.
+/// weights find the circuit too, after tens of millions of tokens; a model that learns on two cores sees some millions
+/// an hour. Weights shaped like trained ones are a known shortcut (mimetic initialisation: Trockman and Kolter, ICML
+/// 2023), and training changes them like all others. Half of the heads of the first three layers stay random.
 /// </summary>
 /// <remarks>
-/// With P and U random orthogonal matrices: layer 0 adds U P e(previous) to the residual stream; layers 1 and 2 compare P
-/// e(current) with it and add P^T P e of where they look. Needs biases on queries and keys (position alone decides in
+/// With P and U random orthogonal matrices: layer 0 adds U P e(previous) to the residual stream; layers 1 and 2 compare
+/// P e(current) with it and add P^T P e of where they look. Needs biases on queries and keys (position alone decides in
 /// layer 0), one key head a query head, and rotary frequencies low enough to leave content dimensions.
 /// </remarks>
 internal static class CopyingStart
@@ -26,12 +26,13 @@ internal static class CopyingStart
     private const float PositionBias = 6.3f;
     private const float MatchGain = 2.4f;
 
-    // Row norms of values and outputs. Previous tokens arrive with the norm of the token itself, copies with twice that.
+    // Row norms of values and outputs. Previous tokens arrive with the norm of the token itself, copies with twice
+    // that.
     private const float ShiftGain = 0.3f;
     private const float CopyGain = 0.43f;
 
     /// <summary>Overwrites half of the heads of layers 0, 1 and 2.</summary>
-    /// <exception cref="PixException">The configuration has no biases, too few layers, or grouped key heads.</exception>
+    /// <exception cref="PixException">No biases, too few layers, or grouped key heads.</exception>
     public static void Install(WeightStore weights, LlamaConfig config, ulong seed)
     {
         int half = config.NumAttentionHeads / 2;

@@ -228,8 +228,8 @@ public sealed record StageSettings
 }
 
 /// <summary>
-/// Weights of the kinds of texts without pictures. Copying forms on tokens first, in some hundred steps; lists and cards
-/// bring it to words and to facts.
+/// Weights of the kinds of texts without pictures. Copying forms on tokens first, in some hundred steps; lists and
+/// cards bring it to words and to facts.
 /// </summary>
 public sealed record TextMix
 {

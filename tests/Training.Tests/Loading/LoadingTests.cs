@@ -97,7 +97,8 @@ public sealed class LoadingTests
         var first = new BatchSampler(set, 1, 3);
         _ = first.Next(0, new QuestionMix(1, 0.5));
         _ = first.Next(1, new QuestionMix(1, 0.5));
-        string[] Ids(BatchSampler sampler) => [.. sampler.Next(5, new QuestionMix(1, 0.5)).Groups.SelectMany(g => g).Select(s => s.Id)];
+        string[] Ids(BatchSampler sampler) =>
+            [.. sampler.Next(5, new QuestionMix(1, 0.5)).Groups.SelectMany(g => g).Select(s => s.Id)];
         Assert.Equal(Ids(first), Ids(new BatchSampler(set, 1, 3)));
     }
 
@@ -133,7 +134,7 @@ public sealed class LoadingTests
         var random = new SeededRandom(6);
         for (int i = 0; i < 50; i++)
         {
-            TextRow row = tasks.Make(random);
+            TextRow row = i % 2 == 0 ? tasks.MakeList(random) : tasks.MakeCards(random);
             int cut = Array.IndexOf(row.Learned, true);
             string given = world.Tokenizer.Decode(row.Tokens.AsSpan(1, cut - 1));
             string copied = world.Tokenizer.Decode(row.Tokens.AsSpan(cut));
@@ -141,6 +142,29 @@ public sealed class LoadingTests
                 .Where(word => word is not ("is" or "Its") && !given.Contains(word, StringComparison.Ordinal))];
             Assert.Empty(unknown);
             Assert.All(row.Learned[cut..], Assert.True);
+        }
+    }
+
+    [Fact]
+    public void CopyTasks_Tokens_RepeatWithAPeriodAndHaveNoTags()
+    {
+        using var world = new TinyWorld();
+        var tasks = new CopyTasks(world.Tokenizer, 4096);
+        var random = new SeededRandom(7);
+        string[] tags = ["<search>", "</search>", "<information>", "</information>", "<region>", "<s>", "</s>"];
+        int[] forbidden = [.. tags.Select(world.Tokenizer.IdOf)];
+        for (int i = 0; i < 50; i++)
+        {
+            TextRow row = tasks.MakeTokens(random);
+            int period = Array.IndexOf(row.Learned, true) - 1;
+            Assert.InRange(period, 3, 24);
+            Assert.True(row.Tokens.Length >= (2 * period) + 1);
+            for (int t = period + 1; t < row.Tokens.Length; t++)
+            {
+                Assert.Equal(row.Tokens[t - period], row.Tokens[t]);
+                Assert.True(row.Learned[t]);
+                Assert.DoesNotContain(row.Tokens[t], forbidden);
+            }
         }
     }
 

@@ -29,8 +29,12 @@ public sealed class NanoTrainingTests
             },
             new StageSettings
             {
-                Name = "search", Steps = steps, SegmentShare = 0.4375, TextRows = 2,
-                    Schedule = new WarmupCosine(4e-3f, 0.02f),
+                Name = "search",
+                Steps = steps,
+                SegmentShare = 0.4375,
+                TextRows = 2,
+                TextMix = new TextMix { Tokens = 0, Lists = 0, Cards = 0, Samples = 1 },
+                Schedule = new WarmupCosine(4e-3f, 0.02f),
             },
         ],
     };
