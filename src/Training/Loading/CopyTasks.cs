@@ -5,8 +5,8 @@ namespace PixSearch.Training.Loading;
 
 /// <summary>
 /// Made-up texts that can only be continued by looking back: any tokens repeated, lists that are repeated, and cards
-/// of invented facts with statements about them. A small model learns to copy from evidence on such dense texts in a fraction of the steps
-/// that it needs on answers alone, of which each holds two or three copied words.
+/// of invented facts with statements about them. A small model learns to copy from evidence on such dense texts in a
+/// fraction of the steps that it needs on answers alone, of which each holds two or three copied words.
 /// </summary>
 /// <param name="tokenizer">Has the begin token and the tags of evidence.</param>
 /// <param name="tokensMax">Longer texts are cut.</param>
