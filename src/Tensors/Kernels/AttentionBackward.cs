@@ -57,6 +57,7 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
         var scores = default(AttentionScores<S, V>);
         var buffers = new Buffers(Shape, scores.Place(Shape, Scratch + (thread * ScratchEach)));
         long key = Shape.KeyAt(batch, firstHead, 0);
+        AttentionPanel.Fetch<S, V>(Values + key, Shape.KeyStride, Shape.Keys, Shape.Size);
         AttentionPanel.PackRows<S, V>(K + key, Shape.KeyStride, Shape.Keys, Shape.Size, scores.PackedKeys);
         AttentionPanel.PackRows<S, V>(Values + key, Shape.KeyStride, Shape.Keys, Shape.Size, buffers.Values);
         AttentionPanel.PackElements<S, V>(K + key, Shape.KeyStride, Shape.Keys, Shape.Size, buffers.Keys);
@@ -71,17 +72,29 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
             }
         }
 
-        for (int j = 0; j < Shape.Keys; j++)
+        Write(buffers.DKeys, buffers.Padded, Shape.Scale, Gradients.K + key);
+        Write(buffers.DValues, buffers.Padded, 1, Gradients.V + key);
+    }
+
+    // One head's gradient of the keys or values, times a factor.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Write(float* x, int stride, float factor, float* y)
+    {
+        V scale = S.Splat(factor);
+        int size = Shape.Size;
+        int yStride = Shape.KeyStride;
+        for (int j = Shape.Keys; j > 0; j--, x += stride, y += yStride)
         {
-            long from = (long)j * buffers.Padded;
-            long to = key + ((long)j * Shape.KeyStride);
-            for (int e = 0; e < Shape.Size; e++)
+            int e = 0;
+            for (; e + S.Width <= size; e += S.Width)
             {
-                Gradients.K[to + e] = buffers.DKeys[from + e] * Shape.Scale;
+                S.Store(y + e, S.Multiply(S.Load(x + e), scale));
             }
 
-            new ReadOnlySpan<float>(buffers.DValues + from,
-                Shape.Size).CopyTo(new Span<float>(Gradients.V + to, Shape.Size));
+            for (; e < size; e++)
+            {
+                y[e] = x[e] * factor;
+            }
         }
     }
 
@@ -90,14 +103,18 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
     {
         int width = 2 * S.Width;
         long at = Shape.QueryAt(batch, head, first);
+        AttentionPanel.Fetch<S, V>(Dy + at, Shape.QueryStride, count, Shape.Size);
+        AttentionPanel.Fetch<S, V>(Y + at, Shape.QueryStride, count, Shape.Size);
         int keys = scores.Run(Q, batch, head, first, count);
+        AttentionPanel.Fetch<S, V>(Gradients.Q + at, Shape.QueryStride, count, Shape.Size);
+        AttentionPanel.Fetch<S, V>(Q + at + ((long)count * Shape.QueryStride), Shape.QueryStride,
+            Math.Min(width, Shape.Queries - first - count), Shape.Size);
         AttentionPanel.ScaleColumns<S, V>(scores.Scores, keys, scores.Inverses);
         ClearTail(scores.Scores, keys);
 
         // dV += P^T dY.
         PackNatural(Dy + at, count, buffers);
-        AttentionPanel.AddOuter<S, V>(scores.Scores, keys, buffers.Natural, count, buffers.Panels, buffers.DValues,
-            buffers.Tile);
+        AttentionPanel.AddOuter<S, V>(scores.Scores, keys, buffers.Natural, count, buffers.Panels, buffers.DValues);
 
         // dS^T = P^T (V dY^T - D), with D = sum of dY Y for each query.
         AttentionPanel.PackQueries<S, V>(Dy + at, Shape.QueryStride, count, Shape.Size, 1, buffers.Transposed);
@@ -124,8 +141,7 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
 
         // dK += dS^T Q (scaled at the end).
         PackNatural(Q + at, count, buffers);
-        AttentionPanel.AddOuter<S, V>(buffers.DScores, keys, buffers.Natural, count, buffers.Panels, buffers.DKeys,
-            buffers.Tile);
+        AttentionPanel.AddOuter<S, V>(buffers.DScores, keys, buffers.Natural, count, buffers.Panels, buffers.DKeys);
     }
 
     // Products work in whole tiles of keys: those that no query of the panel sees must add nothing.
@@ -208,8 +224,7 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
             Transposed = DValues + (tiles * Padded);
             Result = Transposed + (sizeTiles * width);
             Natural = Result + (sizeTiles * width);
-            Tile = Natural + ((long)Panels * width * width);
-            Bias = Tile + (12 * width);
+            Bias = Natural + ((long)Panels * width * width);
         }
 
         /// <summary>Panels of a head's elements.</summary>
@@ -241,9 +256,6 @@ internal unsafe struct AttentionBackwardJob<S, V> : IJob
 
         /// <summary>dY or Q as right side. Shape: [panel][queries][2 * Width].</summary>
         public float* Natural { get; }
-
-        /// <summary>Shape: [2 * Width][height].</summary>
-        public float* Tile { get; }
 
         /// <summary>Shapes: [gridHeight][2 * Width], [gridWidth][2 * Width].</summary>
         public float* Bias { get; }

@@ -52,6 +52,7 @@ internal unsafe struct AttentionForwardJob<S, V> : IJob
         float* packedValues = scores.Place(Shape, Scratch + (thread * ScratchEach));
         float* result = packedValues + ((long)AttentionPanel.Tiles<S, V>(Shape.Size) * Shape.Keys);
         long key = Shape.KeyAt(batch, head, 0);
+        AttentionPanel.Fetch<S, V>(Values + key, Shape.KeyStride, Shape.Keys, Shape.Size);
         AttentionPanel.PackRows<S, V>(K + key, Shape.KeyStride, Shape.Keys, Shape.Size, scores.PackedKeys);
         AttentionPanel.PackElements<S, V>(Values + key, Shape.KeyStride, Shape.Keys, Shape.Size, packedValues);
 
@@ -62,6 +63,9 @@ internal unsafe struct AttentionForwardJob<S, V> : IJob
             int first = panel * width;
             int count = Math.Min(width, Shape.Queries - first);
             int keys = scores.Run(Q, batch, head, first, count);
+            AttentionPanel.Fetch<S, V>(Y + Shape.QueryAt(batch, head, first), Shape.QueryStride, count, Shape.Size);
+            AttentionPanel.Fetch<S, V>(Q + Shape.QueryAt(batch, head, first + count), Shape.QueryStride,
+                Math.Min(width, Shape.Queries - first - count), Shape.Size);
             Weighted(packedValues, scores.Scores, keys, result);
             AttentionPanel.ScaleColumns<S, V>(result, Shape.Size, scores.Inverses);
             Transposing.Run(result, width, Shape.Size, count, Y + Shape.QueryAt(batch, head, first), Shape.QueryStride);

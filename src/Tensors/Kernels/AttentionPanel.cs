@@ -24,6 +24,25 @@ internal static unsafe class AttentionPanel
         where V : unmanaged => (rows + S.TileRows - 1) / S.TileRows * S.TileRows;
 
     /// <summary>
+    /// Asks for the rows of one head, which lie too far apart for the hardware to guess: half of the time of a head
+    /// went to waiting for them.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Fetch<S, V>(float* x, int stride, int rows, int size)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        const int LineElements = 16;
+        for (int i = 0; i < rows; i++, x += stride)
+        {
+            for (int e = 0; e < size; e += LineElements)
+            {
+                S.Prefetch(x + e);
+            }
+        }
+    }
+
+    /// <summary>
     /// Rows (keys) of one head as left side of a product over the head's elements. Shape: [tiles][size][height].
     /// </summary>
     public static void PackRows<S, V>(float* x, int stride, int keys, int size, float* packed)
@@ -33,6 +52,8 @@ internal static unsafe class AttentionPanel
         for (int i = 0; i < keys; i += S.TileRows)
         {
             int count = Math.Min(S.TileRows, keys - i);
+            int ahead = Math.Min(i + (2 * S.TileRows), keys);
+            Fetch<S, V>(x + ((long)ahead * stride), stride, Math.Min(S.TileRows, keys - ahead), size);
             Packing.Rows(new GemmOperand(x, stride, false), i, count, 0, size, MicroKernel.HeightFor(count),
                 packed + ((long)i * size));
         }
@@ -95,9 +116,10 @@ internal static unsafe class AttentionPanel
     }
 
     /// <summary>
-    /// c [rows][ldc] += x y for x [rows][2 * Width] (transposed here) and y in panels [panel][queries][2 * Width].
+    /// c [rows][ldc] += x y for x [rows][2 * Width], of which the first queries count, and y in panels
+    /// [panel][queries][2 * Width].
     /// </summary>
-    public static void AddOuter<S, V>(float* x, int rows, float* y, int queries, int panels, float* c, float* tile)
+    public static void AddOuter<S, V>(float* x, int rows, float* y, int queries, int panels, float* c)
         where S : struct, ISimd<V>
         where V : unmanaged
     {
@@ -106,11 +128,11 @@ internal static unsafe class AttentionPanel
         for (int i = 0; i < rows; i += S.TileRows)
         {
             int height = MicroKernel.HeightFor(Math.Min(S.TileRows, rows - i));
-            Transposing.Run(x + ((long)i * width), width, height, queries, tile, height);
             for (int p = 0; p < panels; p++)
             {
                 float* to = c + ((long)i * ldc) + (p * width);
-                MicroKernel.Run<S, V>(height, tile, y + ((long)p * width * width), queries, to, ldc, to, ldc);
+                MicroKernel.Run<S, V, PanelsF32<S, V>, PanelLeft<S, V>>(height, x + ((long)i * width),
+                    (byte*)(y + ((long)p * width * width)), queries, to, ldc, to, ldc);
             }
         }
     }

@@ -64,8 +64,11 @@ internal unsafe interface ISimd<V>
     /// <summary>Nearest integer, ties to even.</summary>
     static abstract V Round(V x);
 
-    /// <summary>2^n for whole n in [-126, 127].</summary>
-    static abstract V PowerOfTwo(V n);
+    /// <summary>x 2^n for whole n in [-126, 127].</summary>
+    static abstract V Scale(V x, V n);
+
+    /// <summary>Lane by lane: x below y ? a : b; b where either is not a number.</summary>
+    static abstract V WhereBelow(V x, V y, V a, V b);
 
     /// <summary>Lane by lane: x above zero ? a : b.</summary>
     static abstract V WherePositive(V x, V a, V b);

@@ -2,6 +2,34 @@ using System.Runtime.CompilerServices;
 
 namespace PixSearch.Tensors;
 
+/// <summary>How the left side of a tile lies in memory.</summary>
+internal interface ILeft
+{
+    /// <summary>Elements from one k to the next, for a tile of this height.</summary>
+    static abstract int Step(int height);
+
+    /// <summary>Elements from row 0 to this row.</summary>
+    static abstract int Row(int row);
+}
+
+/// <summary>Packed: [k][height].</summary>
+internal readonly struct PackedLeft : ILeft
+{
+    public static int Step(int height) => height;
+
+    public static int Row(int row) => row;
+}
+
+/// <summary>Rows of a panel as they are: [height][2 * Width], of which the first k of each row are read.</summary>
+internal readonly struct PanelLeft<S, V> : ILeft
+    where S : struct, ISimd<V>
+    where V : unmanaged
+{
+    public static int Step(int height) => 1;
+
+    public static int Row(int row) => row * 2 * S.Width;
+}
+
 /// <summary>
 /// The inner kernels of matrix products: a tile of c, R rows by two vectors, is held in named locals (so in registers)
 /// while k runs. Sources are packed: a as [k][R], b as a panel (<see cref="IPanels{S, V}"/>); one broadcast of a feeds
@@ -44,27 +72,37 @@ internal static unsafe class MicroKernel
         int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
+        where L : struct, IPanels<S, V> =>
+        Run<S, V, L, PackedLeft>(height, a, b, k, c, ldc, start, startStride);
+
+    /// <summary>The same for any layout of a.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Run<S, V, L, A>(int height, float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride)
+        where S : struct, ISimd<V>
+        where V : unmanaged
         where L : struct, IPanels<S, V>
+        where A : struct, ILeft
     {
         switch (height)
         {
             case 12:
-                Rows12<S, V, L>(a, b, k, c, ldc, start, startStride);
+                Rows12<S, V, L, A>(a, b, k, c, ldc, start, startStride);
                 break;
             case 8:
-                Rows8<S, V, L>(a, b, k, c, ldc, start, startStride);
+                Rows8<S, V, L, A>(a, b, k, c, ldc, start, startStride);
                 break;
             case 6:
-                Rows6<S, V, L>(a, b, k, c, ldc, start, startStride);
+                Rows6<S, V, L, A>(a, b, k, c, ldc, start, startStride);
                 break;
             case 4:
-                Rows4<S, V, L>(a, b, k, c, ldc, start, startStride);
+                Rows4<S, V, L, A>(a, b, k, c, ldc, start, startStride);
                 break;
             case 2:
-                Rows2<S, V, L>(a, b, k, c, ldc, start, startStride);
+                Rows2<S, V, L, A>(a, b, k, c, ldc, start, startStride);
                 break;
             case 1:
-                Rows1<S, V, L>(a, b, k, c, ldc, start, startStride);
+                Rows1<S, V, L, A>(a, b, k, c, ldc, start, startStride);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(height), height, "No kernel of this height.");
@@ -106,10 +144,12 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows12<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
+    private static void Rows12<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
+        where A : struct, ILeft
     {
         Fetch<S, V>(12, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
@@ -129,40 +169,40 @@ internal static unsafe class MicroKernel
                 V x = S.Splat(*a);
                 l0 = S.Fma(x, left, l0);
                 r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[1]);
+                x = S.Splat(a[A.Row(1)]);
                 l1 = S.Fma(x, left, l1);
                 r1 = S.Fma(x, right, r1);
-                x = S.Splat(a[2]);
+                x = S.Splat(a[A.Row(2)]);
                 l2 = S.Fma(x, left, l2);
                 r2 = S.Fma(x, right, r2);
-                x = S.Splat(a[3]);
+                x = S.Splat(a[A.Row(3)]);
                 l3 = S.Fma(x, left, l3);
                 r3 = S.Fma(x, right, r3);
-                x = S.Splat(a[4]);
+                x = S.Splat(a[A.Row(4)]);
                 l4 = S.Fma(x, left, l4);
                 r4 = S.Fma(x, right, r4);
-                x = S.Splat(a[5]);
+                x = S.Splat(a[A.Row(5)]);
                 l5 = S.Fma(x, left, l5);
                 r5 = S.Fma(x, right, r5);
-                x = S.Splat(a[6]);
+                x = S.Splat(a[A.Row(6)]);
                 l6 = S.Fma(x, left, l6);
                 r6 = S.Fma(x, right, r6);
-                x = S.Splat(a[7]);
+                x = S.Splat(a[A.Row(7)]);
                 l7 = S.Fma(x, left, l7);
                 r7 = S.Fma(x, right, r7);
-                x = S.Splat(a[8]);
+                x = S.Splat(a[A.Row(8)]);
                 l8 = S.Fma(x, left, l8);
                 r8 = S.Fma(x, right, r8);
-                x = S.Splat(a[9]);
+                x = S.Splat(a[A.Row(9)]);
                 l9 = S.Fma(x, left, l9);
                 r9 = S.Fma(x, right, r9);
-                x = S.Splat(a[10]);
+                x = S.Splat(a[A.Row(10)]);
                 l10 = S.Fma(x, left, l10);
                 r10 = S.Fma(x, right, r10);
-                x = S.Splat(a[11]);
+                x = S.Splat(a[A.Row(11)]);
                 l11 = S.Fma(x, left, l11);
                 r11 = S.Fma(x, right, r11);
-                a += 12;
+                a += A.Step(12);
                 b += L.RowBytes;
             }
         }
@@ -182,10 +222,12 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows8<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
+    private static void Rows8<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
+        where A : struct, ILeft
     {
         Fetch<S, V>(8, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
@@ -204,28 +246,28 @@ internal static unsafe class MicroKernel
                 V x = S.Splat(*a);
                 l0 = S.Fma(x, left, l0);
                 r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[1]);
+                x = S.Splat(a[A.Row(1)]);
                 l1 = S.Fma(x, left, l1);
                 r1 = S.Fma(x, right, r1);
-                x = S.Splat(a[2]);
+                x = S.Splat(a[A.Row(2)]);
                 l2 = S.Fma(x, left, l2);
                 r2 = S.Fma(x, right, r2);
-                x = S.Splat(a[3]);
+                x = S.Splat(a[A.Row(3)]);
                 l3 = S.Fma(x, left, l3);
                 r3 = S.Fma(x, right, r3);
-                x = S.Splat(a[4]);
+                x = S.Splat(a[A.Row(4)]);
                 l4 = S.Fma(x, left, l4);
                 r4 = S.Fma(x, right, r4);
-                x = S.Splat(a[5]);
+                x = S.Splat(a[A.Row(5)]);
                 l5 = S.Fma(x, left, l5);
                 r5 = S.Fma(x, right, r5);
-                x = S.Splat(a[6]);
+                x = S.Splat(a[A.Row(6)]);
                 l6 = S.Fma(x, left, l6);
                 r6 = S.Fma(x, right, r6);
-                x = S.Splat(a[7]);
+                x = S.Splat(a[A.Row(7)]);
                 l7 = S.Fma(x, left, l7);
                 r7 = S.Fma(x, right, r7);
-                a += 8;
+                a += A.Step(8);
                 b += L.RowBytes;
             }
         }
@@ -241,10 +283,12 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows6<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
+    private static void Rows6<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
+        where A : struct, ILeft
     {
         Fetch<S, V>(6, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
@@ -263,22 +307,22 @@ internal static unsafe class MicroKernel
                 V x = S.Splat(*a);
                 l0 = S.Fma(x, left, l0);
                 r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[1]);
+                x = S.Splat(a[A.Row(1)]);
                 l1 = S.Fma(x, left, l1);
                 r1 = S.Fma(x, right, r1);
-                x = S.Splat(a[2]);
+                x = S.Splat(a[A.Row(2)]);
                 l2 = S.Fma(x, left, l2);
                 r2 = S.Fma(x, right, r2);
-                x = S.Splat(a[3]);
+                x = S.Splat(a[A.Row(3)]);
                 l3 = S.Fma(x, left, l3);
                 r3 = S.Fma(x, right, r3);
-                x = S.Splat(a[4]);
+                x = S.Splat(a[A.Row(4)]);
                 l4 = S.Fma(x, left, l4);
                 r4 = S.Fma(x, right, r4);
-                x = S.Splat(a[5]);
+                x = S.Splat(a[A.Row(5)]);
                 l5 = S.Fma(x, left, l5);
                 r5 = S.Fma(x, right, r5);
-                a += 6;
+                a += A.Step(6);
                 b += L.RowBytes;
             }
         }
@@ -292,10 +336,12 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows4<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
+    private static void Rows4<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
+        where A : struct, ILeft
     {
         Fetch<S, V>(4, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
@@ -313,16 +359,16 @@ internal static unsafe class MicroKernel
                 V x = S.Splat(*a);
                 l0 = S.Fma(x, left, l0);
                 r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[1]);
+                x = S.Splat(a[A.Row(1)]);
                 l1 = S.Fma(x, left, l1);
                 r1 = S.Fma(x, right, r1);
-                x = S.Splat(a[2]);
+                x = S.Splat(a[A.Row(2)]);
                 l2 = S.Fma(x, left, l2);
                 r2 = S.Fma(x, right, r2);
-                x = S.Splat(a[3]);
+                x = S.Splat(a[A.Row(3)]);
                 l3 = S.Fma(x, left, l3);
                 r3 = S.Fma(x, right, r3);
-                a += 4;
+                a += A.Step(4);
                 b += L.RowBytes;
             }
         }
@@ -334,10 +380,12 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows2<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
+    private static void Rows2<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
+        where A : struct, ILeft
     {
         Fetch<S, V>(2, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero;
@@ -355,10 +403,10 @@ internal static unsafe class MicroKernel
                 V x = S.Splat(*a);
                 l0 = S.Fma(x, left, l0);
                 r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[1]);
+                x = S.Splat(a[A.Row(1)]);
                 l1 = S.Fma(x, left, l1);
                 r1 = S.Fma(x, right, r1);
-                a += 2;
+                a += A.Step(2);
                 b += L.RowBytes;
             }
         }
@@ -368,10 +416,12 @@ internal static unsafe class MicroKernel
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Rows1<S, V, L>(float* a, byte* b, int k, float* c, int ldc, float* start, int startStride)
+    private static void Rows1<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
+        where A : struct, ILeft
     {
         Fetch<S, V>(1, start, startStride);
         V l0 = S.Zero, r0 = S.Zero;
@@ -389,7 +439,7 @@ internal static unsafe class MicroKernel
                 V x = S.Splat(*a);
                 l0 = S.Fma(x, left, l0);
                 r0 = S.Fma(x, right, r0);
-                a += 1;
+                a += A.Step(1);
                 b += L.RowBytes;
             }
         }

@@ -66,7 +66,10 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float Round(float x) => MathF.Round(x);
 
     /// <inheritdoc/>
-    public static float PowerOfTwo(float n) => BitConverter.Int32BitsToSingle(((int)n + 127) << 23);
+    public static float Scale(float x, float n) => x * BitConverter.Int32BitsToSingle(((int)n + 127) << 23);
+
+    /// <inheritdoc/>
+    public static float WhereBelow(float x, float y, float a, float b) => x < y ? a : b;
 
     /// <inheritdoc/>
     public static float WherePositive(float x, float a, float b) => x > 0 ? a : b;

@@ -36,8 +36,7 @@ internal static class VectorMath
         p = S.Fma(p, r, S.Splat(1.6666665459e-1f));
         p = S.Fma(p, r, S.Splat(5.0000001201e-1f));
         p = S.Fma(p, S.Multiply(r, r), S.Add(r, S.Splat(1f)));
-        V result = S.Multiply(p, S.PowerOfTwo(n));
-        return S.WherePositive(S.Subtract(S.Splat(ExpMin), x), S.Zero, result);
+        return S.WhereBelow(x, S.Splat(ExpMin), S.Zero, S.Scale(p, n));
     }
 
     /// <summary>1 / (1 + e^-x).</summary>
