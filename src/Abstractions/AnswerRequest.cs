@@ -33,7 +33,16 @@ public sealed record AnswerRequest
 
     /// <summary>When the answer is no longer wanted.</summary>
     public DateTimeOffset? Deadline { get; init; }
+
+    /// <summary>The budget that pays, where several gateways share it; null for none. Set by the gateway.</summary>
+    public TokenReservation? Reservation { get; init; }
 }
+
+/// <summary>The most that a request can use, to be set aside from a budget before it starts.</summary>
+/// <param name="Account">The tenant and the period, such as <c>acme/2026-11</c>: a new period is a new account.</param>
+/// <param name="Tokens">To set aside.</param>
+/// <param name="Budget">All that the account may spend and set aside.</param>
+public sealed record TokenReservation(string Account, long Tokens, long Budget);
 
 /// <summary>How tokens are chosen. Temperature 0 is greedy and deterministic.</summary>
 public sealed record SamplingOptions

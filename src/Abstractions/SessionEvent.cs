@@ -53,7 +53,12 @@ public sealed record MaskFound(int Id, RleMask Rle, PixelBox Box, float Score, s
 /// <see cref="Failed"/> when anything was computed, since budgets are settled by it.
 /// </summary>
 public sealed record Usage(int PromptTokens, int ImageTokens, int CompletionTokens, int EvidenceTokens, int Searches,
-    int Masks) : SessionEvent;
+    int Masks) : SessionEvent
+{
+    /// <summary>What a budget is charged: the same sum on every endpoint.</summary>
+    [JsonIgnore]
+    public long Tokens => (long)PromptTokens + ImageTokens + CompletionTokens + EvidenceTokens;
+}
 
 /// <summary>The session ended as it should.</summary>
 public sealed record Finished(FinishReason Reason) : SessionEvent;

@@ -4,7 +4,6 @@ using PixSearch.Abstractions;
 using PixSearch.Grains.Contracts;
 using PixSearch.Grains.Placement;
 using PixSearch.Grains.Storage;
-using PixSearch.Inference.Placement;
 
 namespace PixSearch.Grains;
 
@@ -13,7 +12,7 @@ namespace PixSearch.Grains;
 /// </summary>
 public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore store, TimeProvider time) : IAnswerService
 {
-    // A cluster that loses a silo is whole again within the membership timeout (ADR 4: about 5 s); readers wait that
+    // A cluster that loses a silo is whole again within the membership timeout (ADR 6: about 5 s); readers wait that
     // long and some.
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
@@ -23,24 +22,28 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     {
         string id = Guid.CreateVersion7(time.GetUtcNow()).ToString("N");
         string hash = await store.PutPictureAsync(request.Picture, cancellation);
-        // A rough cost is enough to compare queues: a token each four characters, the answer's limit, and a
-        // picture's slots.
-        double pictureCost = request.Picture.IsEmpty ? 0 : 256;
-        double cost = (request.Question.Length / 4.0) + request.Sampling.MaxTokens + pictureCost;
-        EnginePlacement.Carry(new EngineWish(request.Model, hash, cost, pictureCost));
-        await RetryAsync(() => grains.GetGrain<ISessionGrain>(id).StartAsync(WireEvents.ToMessage(request, hash)),
-            cancellation);
-        return id;
+        EnginePlacement.Carry(EngineWishes.For(request, hash));
+        await ReserveAsync(id, request.Reservation, cancellation);
+        try
+        {
+            await RetryAsync(() => grains.GetGrain<ISessionGrain>(id).StartAsync(WireEvents.ToMessage(request, hash)),
+                cancellation);
+            return id;
+        }
+        catch when (request.Reservation is not null)
+        {
+            // Refused: nothing was computed.
+            await SettleAsync(request.Reservation.Account, id, 0, CancellationToken.None);
+            throw;
+        }
     }
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<SessionEvent> ReadAsync(string sessionId, long fromSequence,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        if (await store.FindAsync(sessionId, cancellation) is null)
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no session '{sessionId}'.");
-        }
+        string account = await store.FindAccountAsync(sessionId, cancellation)
+            ?? throw new PixException(PixErrorKind.NotFound, $"There is no session '{sessionId}'.");
 
         long next = fromSequence;
         long failingSince = 0;
@@ -76,6 +79,12 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
                     if (current.Sequence < next)
                     {
                         continue;
+                    }
+
+                    // Whoever reads settles, once: so it is settled even when the gateway that reserved is gone.
+                    if (account.Length > 0 && current is Usage or Failed)
+                    {
+                        await SettleAsync(account, sessionId, current is Usage usage ? usage.Tokens : 0, cancellation);
                     }
 
                     (next, progressed) = (current.Sequence + 1, true);
@@ -119,6 +128,30 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     /// <inheritdoc/>
     public async ValueTask<SessionInfo?> FindAsync(string sessionId, CancellationToken cancellation) =>
         await store.FindAsync(sessionId, cancellation);
+
+    private async Task ReserveAsync(string session, TokenReservation? wanted, CancellationToken cancellation)
+    {
+        if (wanted is null)
+        {
+            return;
+        }
+
+        ITenantGrain ledger = grains.GetGrain<ITenantGrain>(wanted.Account);
+        bool held = false;
+        await RetryAsync(async () => held = await ledger.ReserveAsync(session, wanted.Tokens, wanted.Budget),
+            cancellation);
+        if (!held)
+        {
+            LedgerBalance balance = await ledger.BalanceAsync();
+            throw new PixException(PixErrorKind.QuotaExceeded,
+                $"The request may use up to {wanted.Tokens} tokens; of {wanted.Budget} for {wanted.Account} "
+                + $"{balance.Spent} are spent and {balance.Reserved} reserved (lower max_tokens or search_budget, or "
+                + "wait).");
+        }
+    }
+
+    private Task SettleAsync(string account, string session, long used, CancellationToken cancellation) =>
+        RetryAsync(() => grains.GetGrain<ITenantGrain>(account).SettleAsync(session, used), cancellation);
 
     /// <summary>Repeats a call while silos change; safe, since every call names its session.</summary>
     private async Task RetryAsync(Func<Task> call, CancellationToken cancellation)

@@ -5,6 +5,7 @@ using System.Text.Json;
 using Orleans.Runtime;
 using PixSearch.Abstractions;
 using PixSearch.Grains.Contracts;
+using PixSearch.Grains.Placement;
 using PixSearch.Grains.Storage;
 using PixSearch.Imaging;
 using PixSearch.Inference.Engine;
@@ -22,9 +23,6 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
 {
     // Streams of ended sessions stay readable here for a while; later readers replay from the store.
     private const int StreamsMax = 1024;
-
-    // What a session costs on average, in token units: prompt, picture and answer of a typical question.
-    private const double SessionCost = 400;
 
     private const int PicturesReportedMax = 64;
 
@@ -57,7 +55,14 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
         log.Own(session.Id, session.Epoch, replay.Length);
         EventStream stream = await loop.SubmitAsync(new EngineRequest(session.Id, request, options, picture, key,
             replay));
-        _held[session.Id] = new Held(stream, Environment.TickCount64);
+        double cost = EngineWishes.For(request, "").CostEstimate;
+        _held[session.Id] = new Held(stream, Environment.TickCount64, cost);
+        if (_draining)
+        {
+            // Draining began while the picture was decoded: the round over all sessions may have missed this one.
+            await loop.HandOverAsync(session.Id);
+        }
+
         Remember(request);
         Trim();
     }
@@ -91,8 +96,9 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
             Models = [settings.Model],
             PagesFree = stats.PagesFree + stats.PagesCached,
             PagesTotal = stats.PagesFree + stats.PagesCached + stats.PagesHeld,
-            CostQueued = sessions * SessionCost,
+            CostQueued = _held.Values.Where(held => !held.Stream.IsClosed).Sum(held => held.Cost),
             Sessions = sessions,
+            Running = stats.SessionsRunning,
             Pictures = [.. _pictures.Distinct()],
             Draining = _draining,
             Version = Interlocked.Increment(ref _version),
@@ -155,7 +161,7 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
         }
     }
 
-    private sealed record Held(EventStream Stream, long Since);
+    private sealed record Held(EventStream Stream, long Since, double Cost);
 }
 
 /// <summary>What a silo's engine serves, and under which limits.</summary>

@@ -16,6 +16,7 @@ public static class GrainsHosting
         silo.Services.AddSingleton<LoadView>();
         silo.Services.AddSingleton<IHostedService, LoadPublisher>();
         silo.AddPlacementDirector<SiloKeyPlacement, SiloKeyDirector>();
+        silo.AddPlacementDirector<ReplicaPlacement, ReplicaDirector>();
         silo.AddPlacementDirector<EnginePlacement, EngineDirector>();
         return silo;
     }

@@ -1,12 +1,20 @@
 using Orleans.Concurrency;
+using PixSearch.Abstractions;
 using PixSearch.Grains.Contracts;
 
 namespace PixSearch.Grains;
 
-/// <summary>The board in memory: the latest report of each silo, dropped when it is stale.</summary>
+/// <summary>
+/// The board in memory: the latest report of each silo, dropped when it is stale. A large cluster is answered with a
+/// sample, so that traffic grows with the number of silos and not with its square (docs/scale.md).
+/// </summary>
 [Reentrant]
 internal sealed class LoadBoardGrain(TimeProvider time) : Grain, ILoadBoardGrain
 {
+    // Placement compares four; 64 leave enough after the filters, at 250 kB/s for each silo at most.
+    private const int ReportsMax = 64;
+
+    private readonly SeededRandom _random = new((ulong)Environment.TickCount64);
     private readonly Dictionary<string, (EngineReport Report, DateTimeOffset At)> _reports = [];
 
     public Task<EngineReport[]> ExchangeAsync(EngineReport report)
@@ -23,6 +31,13 @@ internal sealed class LoadBoardGrain(TimeProvider time) : Grain, ILoadBoardGrain
             _reports.Remove(silo);
         }
 
-        return Task.FromResult(_reports.Values.Select(entry => entry.Report).ToArray());
+        EngineReport[] all = [.. _reports.Values.Select(entry => entry.Report)];
+        if (all.Length > ReportsMax)
+        {
+            _random.Shuffle<EngineReport>(all);
+            all = all[..ReportsMax];
+        }
+
+        return Task.FromResult(all);
     }
 }

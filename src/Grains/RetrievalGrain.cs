@@ -2,30 +2,37 @@ using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using PixSearch.Abstractions;
 using PixSearch.Grains.Contracts;
+using PixSearch.Grains.Placement;
+using PixSearch.Retrieval;
 using PixSearch.Retrieval.Search;
 
 namespace PixSearch.Grains;
 
-/// <summary>The fan-out of an index over the cluster; the work is <see cref="ShardFanOut"/>'s.</summary>
+/// <summary>
+/// The fan-out of an index over the cluster; the work is <see cref="ShardFanOut"/>'s. Every shard has two replicas on
+/// different silos: when the first is slow or lost, the second is asked too (<see cref="HedgedRetriever"/>).
+/// </summary>
 [StatelessWorker]
 [Reentrant]
 internal sealed partial class RetrievalGrain(IShardHost shards, TimeProvider time, ILogger<RetrievalGrain> log)
     : Grain, IRetrievalGrain
 {
+    private const int Replicas = 2;
+
     // A session's own search timeout is 10 s; a shard that needs a tenth of that is lost.
     private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(1);
 
+    // About the 95th percentile: a scan of 114,000 vectors takes 60 ms, BM25 2 to 6 ms, a hop below 1 ms.
+    private static readonly TimeSpan s_hedge = TimeSpan.FromMilliseconds(100);
+
     public async Task<HitsMessage> SearchAsync(QueryMessage query)
     {
-        string index = shards.Resolve(query.Index);
-        IRetriever[] legs =
-        [
-            .. Enumerable.Range(0, shards.CountOf(index))
-                .Select(number => new ShardLeg(GrainFactory.GetGrain<IIndexShardGrain>($"{index}/{number}"))),
-        ];
-        var fanOut = new ShardFanOut(legs, s_deadline, time, (shard, reason) => ShardLost(log, index, shard, reason));
         try
         {
+            string index = shards.Resolve(query.Index);
+            IRetriever[] legs = [.. Enumerable.Range(0, shards.CountOf(index)).Select(shard => Leg(index, shard))];
+            var fanOut = new ShardFanOut(legs, s_deadline, time,
+                (shard, reason) => ShardLost(log, index, shard, reason));
             return WireQueries.ToMessage(await fanOut.SearchAsync(WireQueries.ToQuery(query), CancellationToken.None));
         }
         catch (PixException error)
@@ -34,29 +41,47 @@ internal sealed partial class RetrievalGrain(IShardHost shards, TimeProvider tim
         }
     }
 
+    private HedgedRetriever Leg(string index, int shard) => new(
+    [
+        .. Enumerable.Range(0, Replicas).Select(replica => new ShardLeg(
+            GrainFactory.GetGrain<IIndexShardGrain>(ReplicaPlacement.KeyOf(index, shard, replica)))),
+    ], s_hedge, time);
+
     [LoggerMessage(LogLevel.Warning, "Index {Index}, shard {Shard} did not answer: {Reason}")]
     private static partial void ShardLost(ILogger log, string index, int shard, string reason);
 
     private sealed class ShardLeg(IIndexShardGrain shard) : IRetriever
     {
-        public async ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation) =>
-            WireQueries.ToResult(await shard.SearchAsync(WireQueries.ToMessage(query)).WaitAsync(cancellation));
+        public async ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation)
+        {
+            try
+            {
+                HitsMessage hits = await shard.SearchAsync(WireQueries.ToMessage(query)).WaitAsync(cancellation);
+                return WireQueries.ToResult(hits);
+            }
+            catch (GrainErrorException error)
+            {
+                throw error.ToPixException();
+            }
+        }
     }
 }
 
 /// <summary>One shard: hands the query to the index that this silo has opened. The scan runs on the thread pool, not
 /// in the turn.</summary>
+[ReplicaPlacement]
 [Reentrant]
 internal sealed class IndexShardGrain(IShardHost shards) : Grain, IIndexShardGrain
 {
     public async Task<HitsMessage> SearchAsync(QueryMessage query)
     {
-        string[] parts = this.GetPrimaryKeyString().Split('/');
-        int number = int.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture);
+        (string index, int number) = ReplicaPlacement.Parse(this.GetPrimaryKeyString());
         try
         {
-            IRetriever shard = shards.Open(parts[0], number);
-            RetrievalQuery own = WireQueries.ToQuery(query);
+            IRetriever shard = shards.Open(index, number);
+
+            // A shard's folder knows itself by another name than its index.
+            RetrievalQuery own = WireQueries.ToQuery(query) with { Index = "" };
             return WireQueries.ToMessage(await Task.Run(() => shard.SearchAsync(own, CancellationToken.None).AsTask()));
         }
         catch (PixException error)

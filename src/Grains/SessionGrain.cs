@@ -32,11 +32,21 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
     private readonly SemaphoreSlim _gate = new(1, 1);
     private readonly SeededRandom _random = new((ulong)Environment.TickCount64);
     private string? _engine;
+    private EngineWish? _wish;
 
     public async Task StartAsync(RequestMessage request)
     {
         AnswerRequest answer = WireEvents.ToRequest(request);
-        await store.CreateAsync(this.GetPrimaryKeyString(), answer, request.PictureHash, CancellationToken.None);
+        _wish = EngineWishes.For(answer, request.PictureHash);
+        try
+        {
+            await store.CreateAsync(this.GetPrimaryKeyString(), answer, request.PictureHash, CancellationToken.None);
+        }
+        catch (PixException error)
+        {
+            throw GrainErrorException.From(error);
+        }
+
         await PlaceAsync(lost: null);
     }
 
@@ -122,6 +132,7 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
             }
 
             _engine = null;
+            _wish ??= await store.FindWishAsync(this.GetPrimaryKeyString(), CancellationToken.None);
             var refused = new HashSet<string>();
             if (lost is not null)
             {
@@ -157,7 +168,11 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
             }
 
             throw last ?? new GrainErrorException(PixErrorKind.Unavailable,
-                "No silo with an engine is part of the cluster.", 1);
+                "No silo of the cluster can take the session.", 1);
+        }
+        catch (PixException error)
+        {
+            throw GrainErrorException.From(error);
         }
         finally
         {
@@ -165,19 +180,34 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
         }
     }
 
-    /// <summary>The best engine that has not refused; this silo's own while no report is known.</summary>
+    /// <summary>
+    /// The best engine that has not refused; this silo's own while no report is known; null when none is left that
+    /// holds the model.
+    /// </summary>
     private string? Choose(HashSet<string> refused)
     {
-        EngineLoad[] engines = [.. view.Engines.Where(engine => !refused.Contains(engine.Engine))];
-        int index = EngineChoice.Pick(engines, EnginePlacement.Read(null), _random.NextDouble());
         string own = silo.SiloAddress.ToParsableString();
-        if (index < 0)
+        if (view.Engines.Count == 0)
         {
             return refused.Contains(own) ? null : own;
         }
 
+        EngineWish wish = _wish ?? new EngineWish("", "", 0, 0);
+        EngineLoad[] engines =
+        [
+            .. view.Engines.Where(engine => !refused.Contains(engine.Engine) && EngineChoice.CanServe(engine, wish)),
+        ];
+
         // This grain was placed by the same scores a moment ago: staying local saves a hop unless the silo is refused.
-        return engines.Any(engine => engine.Engine == own && !engine.Draining) ? own : engines[index].Engine;
+        string? best = engines.Any(engine => engine.Engine == own)
+            ? own
+            : EngineChoice.Pick(engines, wish, _random)?.Engine;
+        if (best is not null)
+        {
+            view.Charge(best, wish.CostEstimate);
+        }
+
+        return best;
     }
 
     private static bool IsLoss(Exception error, CancellationToken cancellation) =>

@@ -1,5 +1,7 @@
 using Npgsql;
+using PixSearch.Abstractions;
 using PixSearch.Grains.Contracts;
+using PixSearch.Grains.Storage;
 
 namespace PixSearch.Grains;
 
@@ -7,11 +9,21 @@ namespace PixSearch.Grains;
 /// The ledger of one tenant. One activation serialises the calls of a healthy cluster; that no budget is passed even
 /// with two activations is the database's doing: the reservation is one statement over a locked row.
 /// </summary>
-internal sealed class TenantGrain(NpgsqlDataSource database) : Grain, ITenantGrain
+internal sealed class TenantGrain(NpgsqlDataSource database, TimeProvider time) : Grain, ITenantGrain
 {
-    public async Task<bool> ReserveAsync(string reservationId, long amount, long budget)
+    public Task<bool> ReserveAsync(string reservationId, long amount, long budget)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(amount);
+        return PatientlyAsync(() => ReserveOnceAsync(reservationId, amount, budget));
+    }
+
+    public Task SettleAsync(string reservationId, long used) =>
+        PatientlyAsync(() => SettleOnceAsync(reservationId, used));
+
+    public Task<LedgerBalance> BalanceAsync() => PatientlyAsync(BalanceOnceAsync);
+
+    private async Task<bool> ReserveOnceAsync(string reservationId, long amount, long budget)
+    {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync();
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync();
         await using var account = new NpgsqlCommand("""
@@ -47,7 +59,7 @@ internal sealed class TenantGrain(NpgsqlDataSource database) : Grain, ITenantGra
         return added;
     }
 
-    public async Task SettleAsync(string reservationId, long used)
+    private async Task<int> SettleOnceAsync(string reservationId, long used)
     {
         await using NpgsqlCommand command = database.CreateCommand("""
             WITH settled AS (
@@ -58,10 +70,10 @@ internal sealed class TenantGrain(NpgsqlDataSource database) : Grain, ITenantGra
         command.Parameters.Add(new() { Value = this.GetPrimaryKeyString() });
         command.Parameters.Add(new() { Value = reservationId });
         command.Parameters.Add(new() { Value = used });
-        await command.ExecuteNonQueryAsync();
+        return await command.ExecuteNonQueryAsync();
     }
 
-    public async Task<LedgerBalance> BalanceAsync()
+    private async Task<LedgerBalance> BalanceOnceAsync()
     {
         await using NpgsqlCommand command = database.CreateCommand("""
             SELECT coalesce((SELECT spent FROM pix_ledger WHERE tenant = $1), 0),
@@ -71,5 +83,17 @@ internal sealed class TenantGrain(NpgsqlDataSource database) : Grain, ITenantGra
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
         await row.ReadAsync();
         return new LedgerBalance(row.GetInt64(0), row.GetInt64(1));
+    }
+
+    private async Task<T> PatientlyAsync<T>(Func<Task<T>> statement)
+    {
+        try
+        {
+            return await DatabaseOutage.WaitAsync(statement, time, CancellationToken.None);
+        }
+        catch (PixException error)
+        {
+            throw GrainErrorException.From(error);
+        }
     }
 }

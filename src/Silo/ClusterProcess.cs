@@ -5,6 +5,7 @@ using Npgsql;
 using Orleans.Hosting;
 using PixSearch.Abstractions;
 using PixSearch.Gateway;
+using PixSearch.Gateway.Telemetry;
 using PixSearch.Grains;
 using PixSearch.Grains.Storage;
 
@@ -13,14 +14,18 @@ namespace PixSearch.Silo;
 /// <summary>Puts a process together, runs it until it is asked to end, and takes it down in order.</summary>
 internal static class ClusterProcess
 {
+    // Orleans' activity sources are Microsoft.Orleans.Application and more, its one meter is Microsoft.Orleans.
+    private const string OrleansTelemetry = "Microsoft.Orleans*";
+
     /// <summary>Runs a role; returns the exit code.</summary>
     public static async Task<int> RunAsync(SiloRole role, SiloSettings settings, TextWriter output,
         CancellationToken stop)
     {
+        using OtlpExport telemetry = OtlpExport.FromEnvironment(OrleansTelemetry);
         await using NpgsqlDataSource database = NpgsqlDataSource.Create(settings.Postgres);
         var store = new SessionStore(database);
         await using SiloEngine? engine = role == SiloRole.Gateway ? null : SiloEngine.Open(settings, store);
-        using IHost host = Build(role, settings, database, store, engine);
+        using IHost host = Build(role, settings, database, store, engine, telemetry);
         await host.StartAsync(stop);
         engine?.Started(host.Services);
         try
@@ -35,7 +40,11 @@ internal static class ClusterProcess
             }
             else
             {
-                await RunGatewayAsync(role, settings, store, host, output, stop);
+                await RunGatewayAsync(role, settings, store, host, telemetry, output, stop);
+
+                // Streams that clients still read have ended by themselves or were handed over; what goes on unread
+                // in this process's engine, if it has one, goes to other silos.
+                await (host.Services.GetService<IEngineHost>()?.DrainAsync() ?? Task.CompletedTask);
             }
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -48,7 +57,7 @@ internal static class ClusterProcess
     }
 
     private static async Task RunGatewayAsync(SiloRole role, SiloSettings settings, SessionStore store, IHost host,
-        TextWriter output, CancellationToken stop)
+        OtlpExport telemetry, TextWriter output, CancellationToken stop)
     {
         var answers = new ClusterAnswerService(host.Services.GetRequiredService<IGrainFactory>(), store,
             TimeProvider.System);
@@ -61,7 +70,11 @@ internal static class ClusterProcess
         };
         var catalog = new ClusterCatalog(settings);
         await using var gateway = new GatewayServer(options, new GatewayServices(answers, catalog, null, null),
-            logging => logging.AddConsole());
+            logging =>
+            {
+                logging.AddConsole();
+                telemetry.AddTo(logging);
+            });
         await gateway.StartAsync(stop);
         await AnnounceAsync(output, role, gateway.HttpAddress, gateway.GrpcAddress);
         await WaitForSignalAsync(host, stop, gateway.Stopping);
@@ -89,13 +102,14 @@ internal static class ClusterProcess
     }
 
     private static IHost Build(SiloRole role, SiloSettings settings, NpgsqlDataSource database, SessionStore store,
-        SiloEngine? engine)
+        SiloEngine? engine, OtlpExport telemetry)
     {
         HostApplicationBuilder builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings
         {
             DisableDefaults = true,
         });
         builder.Logging.AddSimpleConsole(console => console.SingleLine = true).SetMinimumLevel(LogLevel.Warning);
+        telemetry.AddTo(builder.Logging);
         builder.Services.AddSingleton(TimeProvider.System).AddSingleton(database).AddSingleton(store);
         if (role == SiloRole.Gateway)
         {

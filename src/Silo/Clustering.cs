@@ -1,7 +1,9 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Configuration;
 using Orleans.Hosting;
+using PixSearch.Abstractions;
 
 namespace PixSearch.Silo;
 
@@ -23,8 +25,9 @@ internal static class Clustering
             settings.Postgres));
         silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) =
             (settings.ClusterId, settings.ServiceId));
-        silo.ConfigureEndpoints(IPAddress.Parse(settings.AdvertisedAddress), settings.SiloPort, settings.GatewayPort,
-            listenOnAnyHostAddress: settings.AdvertisedAddress != "127.0.0.1");
+        IPAddress address = Resolve(settings.AdvertisedAddress);
+        silo.ConfigureEndpoints(address, settings.SiloPort, settings.GatewayPort,
+            listenOnAnyHostAddress: !IPAddress.IsLoopback(address));
         silo.Configure<ClusterMembershipOptions>(options =>
         {
             options.ProbeTimeout = TimeSpan.FromSeconds(1);
@@ -36,8 +39,31 @@ internal static class Clustering
             options.DefunctSiloCleanupPeriod = TimeSpan.FromMinutes(10);
         });
 
+        SiloTls.Load(settings)?.Apply(silo);
+        silo.AddActivityPropagation();
+
         // Calls that wait for a silo that died fail by membership, not by this; it bounds what membership does not see.
         silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(15));
+    }
+
+    /// <summary>The first IPv4 address of a name (a container's own, in compose), or the address itself.</summary>
+    private static IPAddress Resolve(string host)
+    {
+        if (IPAddress.TryParse(host, out IPAddress? address))
+        {
+            return address;
+        }
+
+        try
+        {
+            return Dns.GetHostAddresses(host, AddressFamily.InterNetwork)[0];
+        }
+        catch (SocketException error)
+        {
+            throw new PixException(PixErrorKind.InvalidArgument,
+                $"PIXSEARCH__ADVERTISEDADDRESS is '{host}', which is neither an address nor a known name: "
+                + error.Message, error);
+        }
     }
 
     /// <summary>A gateway finds silos in the same table.</summary>
@@ -47,6 +73,8 @@ internal static class Clustering
             settings.Postgres));
         client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) =
             (settings.ClusterId, settings.ServiceId));
+        SiloTls.Load(settings)?.Apply(client);
+        client.AddActivityPropagation();
         client.Configure<GatewayOptions>(options => options.GatewayListRefreshPeriod = TimeSpan.FromSeconds(2));
         client.Configure<ClientMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(15));
     }

@@ -3,6 +3,7 @@ using Npgsql;
 using PixSearch.Abstractions;
 using PixSearch.Grains.Storage;
 using PixSearch.Silo;
+using PixSearch.Silo.Bench;
 
 // One executable, several roles: a silo with an engine, a gateway, or both in one process.
 var role = new Option<SiloRole>("--role")
@@ -14,7 +15,12 @@ var initialize = new Option<bool>("--init-db")
     { Description = "Create the tables in PostgreSQL and end; may be run again." };
 var probe = new Option<string?>("--probe")
     { Description = "Ask a URL and end with 0 when it answers 2xx (container health)." };
-var root = new RootCommand("PixSearch silo: settings come from PIXSEARCH__* variables.") { role, initialize, probe };
+var bench = new Option<bool>("--bench")
+    { Description = "Measure the engine alone, then 1, 2 and 3 silos on loopback, then the loss of one; then end." };
+var clients = new Option<int>("--clients") { Description = "With --bench.", DefaultValueFactory = _ => 16 };
+var questions = new Option<int>("--questions") { Description = "With --bench.", DefaultValueFactory = _ => 128 };
+var root = new RootCommand("PixSearch silo: settings come from PIXSEARCH__* variables.")
+    { role, initialize, probe, bench, clients, questions };
 root.SetAction(async (parsed, cancellation) =>
 {
     try
@@ -31,6 +37,13 @@ root.SetAction(async (parsed, cancellation) =>
         {
             await using NpgsqlDataSource database = NpgsqlDataSource.Create(settings.Postgres);
             await new SessionStore(database).InitializeAsync(cancellation);
+            return 0;
+        }
+
+        if (parsed.GetValue(bench))
+        {
+            var load = new BenchLoad(parsed.GetValue(clients), parsed.GetValue(questions));
+            await new ClusterBench(settings, load, Console.Out).RunAsync(cancellation);
             return 0;
         }
 

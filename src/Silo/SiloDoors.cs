@@ -58,6 +58,10 @@ internal sealed class SiloDoors : IAsyncDisposable
         pixsearch_queued_cost {report.CostQueued}
         # TYPE pixsearch_sessions_held gauge
         pixsearch_sessions_held {report.Sessions}
+        # TYPE vllm:num_requests_running gauge
+        vllm:num_requests_running {report.Running}
+        # TYPE vllm:num_requests_waiting gauge
+        vllm:num_requests_waiting {report.Sessions - report.Running}
         # TYPE vllm:kv_cache_usage_perc gauge
         vllm:kv_cache_usage_perc {1 - ((double)report.PagesFree / Math.Max(1, report.PagesTotal))}
 

@@ -18,6 +18,7 @@ internal sealed class SiloEngine : IAsyncDisposable
 
     private readonly IBackend _backend;
     private readonly ISegmentingModel _model;
+    private readonly string _name;
     private readonly ClusterSessionLog _log;
     private readonly IndexFolders _indexes;
     private readonly LateRetriever _retriever = new();
@@ -29,11 +30,15 @@ internal sealed class SiloEngine : IAsyncDisposable
             : throw new PixException(PixErrorKind.InvalidArgument,
                 $"PIXSEARCH__BACKEND is '{settings.Backend}'; this build has: cpu.");
         _model = ModelFolder.Load(_backend, Path.Combine(settings.Models, settings.DefaultModel));
+        ISegmentingModel served = settings.Rehearsal ? new ScriptedModel(_model, question => question) : _model;
+
+        // The folder's name, which is what gateways and requests know the model by.
+        _name = settings.DefaultModel;
         _log = new ClusterSessionLog(store, s_databasePatience);
         _indexes = new IndexFolders(settings);
         var options = new EngineOptions();
         int pages = 16 * _model.ContextLength / options.PageSize;
-        Loop = new EngineLoop(_model, _retriever, options with { PageCount = Math.Max(options.PageCount, pages) },
+        Loop = new EngineLoop(served, _retriever, options with { PageCount = Math.Max(options.PageCount, pages) },
             TimeProvider.System, _log);
     }
 
@@ -47,7 +52,7 @@ internal sealed class SiloEngine : IAsyncDisposable
     public void Register(IServiceCollection services)
     {
         services.AddSingleton(Loop).AddSingleton(_log);
-        services.AddSingleton(new EngineHostSettings(_model.Name, new SessionOptions(), new PictureLimits()));
+        services.AddSingleton(new EngineHostSettings(_name, new SessionOptions(), new PictureLimits()));
         services.AddSingleton<IEngineHost, EngineHost>();
         services.AddSingleton<IShardHost>(_indexes);
     }

@@ -29,7 +29,7 @@ public sealed record SiloSettings
     /// <summary>Tensors: <c>cpu</c>, or <c>cuda</c> where the TorchSharp backend is part of the build.</summary>
     public string Backend { get; init; } = "cpu";
 
-    /// <summary>Address that other silos reach this one at.</summary>
+    /// <summary>Address or host name that other silos reach this one at.</summary>
     public string AdvertisedAddress { get; init; } = "127.0.0.1";
 
     /// <summary>Address that the HTTP and gRPC doors listen on.</summary>
@@ -49,6 +49,21 @@ public sealed record SiloSettings
 
     /// <summary>Tenants file of a gateway; empty for one tenant without key.</summary>
     public string Tenants { get; init; } = "";
+
+    /// <summary>Certificate (PEM) that this process shows to others; empty for connections without TLS.</summary>
+    public string TlsCertificate { get; init; } = "";
+
+    /// <summary>Its private key (PEM).</summary>
+    public string TlsKey { get; init; } = "";
+
+    /// <summary>The cluster's own authority (PEM): only certificates that it signed are spoken to.</summary>
+    public string TlsAuthority { get; init; } = "";
+
+    /// <summary>
+    /// A drill: every forward pass is real, but the answer repeats the question, searches included. For load and
+    /// failure tests whose answers must not depend on what a model happens to say.
+    /// </summary>
+    public bool Rehearsal { get; init; }
 
     /// <summary>Reads the environment.</summary>
     /// <exception cref="PixException">A required setting is missing, or a port is not a number: names the
@@ -77,8 +92,20 @@ public sealed record SiloSettings
             HttpPort = Port(read, "HTTPPORT", defaults.HttpPort),
             GrpcPort = Port(read, "GRPCPORT", defaults.GrpcPort),
             Tenants = Text("TENANTS", defaults.Tenants),
+            TlsCertificate = Text("TLSCERTIFICATE", defaults.TlsCertificate),
+            TlsKey = Text("TLSKEY", defaults.TlsKey),
+            TlsAuthority = Text("TLSAUTHORITY", defaults.TlsAuthority),
+            Rehearsal = Flag(read, "REHEARSAL"),
         };
     }
+
+    private static bool Flag(Func<string, string?> read, string name) => read($"PIXSEARCH__{name}") switch
+    {
+        null or "" or "0" or "false" => false,
+        "1" or "true" => true,
+        { } text => throw new PixException(PixErrorKind.InvalidArgument,
+            $"PIXSEARCH__{name} is '{text}'; it must be true or false."),
+    };
 
     private static int Port(Func<string, string?> read, string name, int fallback)
     {

@@ -12,10 +12,11 @@ public sealed class PostgresServer : IDisposable
 {
     private readonly string _folder;
     private readonly int _port = FreePort();
+    private readonly string _settings;
 
-    private PostgresServer(string binaries)
+    private PostgresServer(string binaries, string settings)
     {
-        Binaries = binaries;
+        (Binaries, _settings) = (binaries, settings);
         _folder = Directory.CreateTempSubdirectory("pixsearch-pg-").FullName;
         if (Environment.IsPrivilegedProcess)
         {
@@ -45,15 +46,17 @@ public sealed class PostgresServer : IDisposable
             : null;
 
     /// <summary>Starts a new server.</summary>
-    public static PostgresServer Create() => new(FindBinaries()
-        ?? throw new InvalidOperationException("PostgreSQL is not installed (Debian package postgresql)."));
+    /// <param name="settings">More arguments for it, such as <c>-c name=value</c>.</param>
+    public static PostgresServer Create(string settings = "") => new(FindBinaries()
+        ?? throw new InvalidOperationException("PostgreSQL is not installed (Debian package postgresql)."), settings);
 
     /// <summary>Stops at once, as a crash would; what was committed is there after <see cref="Start"/>.</summary>
     public void Stop() => Server("pg_ctl", "-D", Data, "-m", "immediate", "-w", "stop");
 
     /// <summary>Starts again on the same port with the same data.</summary>
     public void Start() => Server("pg_ctl", "-D", Data, "-w", "-l", Path.Combine(_folder, "log"), "-o",
-        $"-p {_port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={_folder} -c fsync=off", "start");
+        $"-p {_port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={_folder} -c fsync=off {_settings}",
+        "start");
 
     public void Dispose()
     {

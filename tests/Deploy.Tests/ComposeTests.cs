@@ -55,6 +55,17 @@ public sealed partial class ComposeTests
     }
 
     [Fact]
+    public void Compose_Silos_AdvertiseTheNameOfTheirContainer()
+    {
+        foreach (string name in (string[])["silo-1", "silo-2"])
+        {
+            Node environment = s_compose["services"][name]["environment"];
+            Assert.Equal(name, environment["PIXSEARCH__ADVERTISEDADDRESS"].Text);
+            Assert.Equal("compose", environment["PIXSEARCH__CLUSTERID"].Text);
+        }
+    }
+
+    [Fact]
     public void Dockerfile_FinalStage_RunsAsNobodySpecialOnTheCodesPorts()
     {
         string text = File.ReadAllText(Path.Combine(Manifests.Root, "Dockerfile"));
@@ -70,7 +81,7 @@ public sealed partial class ComposeTests
         string path = Path.Combine(Manifests.Root, "deploy/observability/pixsearch-board.json");
         using JsonDocument board = JsonDocument.Parse(File.ReadAllText(path));
         JsonElement panels = board.RootElement.GetProperty("panels");
-        Assert.Equal(8, panels.GetArrayLength());
+        Assert.Equal(10, panels.GetArrayLength());
         Assert.All(panels.EnumerateArray(), panel =>
             Assert.NotEqual("", panel.GetProperty("targets")[0].GetProperty("expr").GetString()));
     }

@@ -8,7 +8,8 @@ namespace PixSearch.Deploy.Tests;
 /// </summary>
 public sealed class KubernetesTests
 {
-    private const string Secret = "pixsearch-secrets";
+    // The operator's to make; any other secret must be there.
+    private static readonly string[] s_secrets = ["pixsearch-secrets", "pixsearch-tls"];
 
     private static readonly string[] s_overlays = ["deploy/k8s/overlays/cpu", "deploy/k8s/overlays/gpu"];
 
@@ -50,8 +51,7 @@ public sealed class KubernetesTests
         }
 
         Assert.NotEmpty(wanted);
-        // The one secret is the operator's to make; any other must be there.
-        Assert.Empty(wanted.Distinct().Except(names).Except([("Secret", Secret)]));
+        Assert.Empty(wanted.Distinct().Except(names).Except(s_secrets.Select(secret => ("Secret", secret))));
     }
 
     [Theory]
@@ -88,7 +88,17 @@ public sealed class KubernetesTests
             Assert.Equal(ServiceEndpoints.ReadyPath, container["startupProbe"]["httpGet"]["path"].Text);
             Assert.Equal(ServiceEndpoints.ReadyPath, container["readinessProbe"]["httpGet"]["path"].Text);
             Assert.Equal(ServiceEndpoints.LivePath, container["livenessProbe"]["httpGet"]["path"].Text);
-            Assert.Equal(ServiceEndpoints.DrainPath, container["lifecycle"]["preStop"]["httpGet"]["path"].Text);
+            Node stop = container["lifecycle"]["preStop"];
+            if (container["name"].Text == "silo")
+            {
+                Assert.Equal(ServiceEndpoints.DrainPath, stop["httpGet"]["path"].Text);
+            }
+            else
+            {
+                // The gateway has no such endpoint: it drains on SIGTERM, once load balancers had time to forget it.
+                Assert.Equal("5", stop["sleep"]["seconds"].Text);
+            }
+
             string[] ports = [.. container["ports"].Items.Select(port => port["name"].Text)];
             foreach (string probe in (string[])["startupProbe", "readinessProbe", "livenessProbe"])
             {
@@ -131,7 +141,7 @@ public sealed class KubernetesTests
         {
             Node pod = workload["spec"]["template"]["spec"];
             Assert.Equal("True", pod["securityContext"]["runAsNonRoot"].Text, ignoreCase: true);
-            foreach (Node container in pod["containers"].Items)
+            foreach (Node container in pod["containers"].Items.Concat(pod["initContainers"].Items))
             {
                 string name = $"{workload.Name}/{container["name"].Text}";
                 Assert.True(container["resources"]["limits"]["memory"].Exists, $"{name} has no memory limit");
@@ -160,11 +170,47 @@ public sealed class KubernetesTests
     public void Overlays_Images_ArePinned()
     {
         foreach (Node container in s_overlays.SelectMany(overlay => Workloads(Manifests.Render(overlay)))
-            .SelectMany(workload => workload["spec"]["template"]["spec"]["containers"].Items))
+            .Select(workload => workload["spec"]["template"]["spec"])
+            .SelectMany(pod => pod["containers"].Items.Concat(pod["initContainers"].Items)))
         {
             string[] parts = container["image"].Text.Split(':');
             Assert.True(parts.Length == 2 && parts[1] != "latest" && parts[1].Any(char.IsAsciiDigit),
                 container["image"].Text);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Sources))]
+    public void Replicas_SurviveADisruption(string overlay, bool rendered)
+    {
+        List<Node> all = Load(overlay, rendered);
+        foreach (string name in (string[])["pixsearch-silo", "pixsearch-gateway"])
+        {
+            Node workload = Workloads(all).Single(node => node.Name == name);
+            Node budget = all.Single(node => node.Kind == "PodDisruptionBudget" && node.Name == name);
+            int replicas = int.Parse(workload["spec"]["replicas"].Text);
+            Assert.InRange(int.Parse(budget["spec"]["minAvailable"].Text), 1, replicas - 1);
+            Node spread = workload["spec"]["template"]["spec"]["topologySpreadConstraints"].Items.Single();
+            Assert.Equal("kubernetes.io/hostname", spread["topologyKey"].Text);
+            Assert.Contains(all, node => node.Kind == "NetworkPolicy" && node.Name == name);
+        }
+
+        Node scaler = all.Single(node => node.Kind == "HorizontalPodAutoscaler");
+        Assert.Equal("3", scaler["spec"]["minReplicas"].Text);
+    }
+
+    [KubectlFact]
+    public void GpuOverlay_Connections_AreMutualTls()
+    {
+        List<Node> all = Manifests.Render(s_overlays[1]);
+        Node settings = all.Single(node => node.Kind == "ConfigMap")["data"];
+        foreach (Node container in OurContainers(all))
+        {
+            Node mount = container["volumeMounts"].Items.Single(mount => mount["name"].Text == "tls");
+            string folder = mount["mountPath"].Text;
+            Assert.Equal($"{folder}/tls.crt", settings["PIXSEARCH__TLSCERTIFICATE"].Text);
+            Assert.Equal($"{folder}/tls.key", settings["PIXSEARCH__TLSKEY"].Text);
+            Assert.Equal($"{folder}/ca.crt", settings["PIXSEARCH__TLSAUTHORITY"].Text);
         }
     }
 

@@ -59,6 +59,7 @@ internal sealed class AskPipeline(IAnswerService service, INodeCatalog catalog, 
                 Tenant = tenant.Name,
                 Priority = command.Priority,
                 Deadline = command.Deadline,
+                Reservation = tenant.Shared(lease.Reserved),
             };
             session = await service.StartAsync(request, cancellation);
             journal.Bind(reservation, session);

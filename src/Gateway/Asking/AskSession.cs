@@ -95,7 +95,7 @@ internal sealed class AskSession(AskPipeline pipeline, string id, RequestLease l
                 Settle(lease.Reserved);
                 break;
             case Finished or Failed:
-                Settle(_usage is null ? 0 : TokensOf(_usage));
+                Settle(_usage?.Tokens ?? 0);
                 break;
         }
     }
@@ -112,8 +112,4 @@ internal sealed class AskSession(AskPipeline pipeline, string id, RequestLease l
             }
         }
     }
-
-    /// <summary>What a budget is charged: the same sum on every endpoint.</summary>
-    internal static long TokensOf(Usage usage) =>
-        (long)usage.PromptTokens + usage.ImageTokens + usage.CompletionTokens + usage.EvidenceTokens;
 }

@@ -19,21 +19,23 @@ public sealed class OtlpExport : IDisposable
     private readonly MeterProvider? _metrics;
     private readonly bool _on;
 
-    private OtlpExport(bool on)
+    private OtlpExport(bool on, string[] others)
     {
+        string[] names = ["PixSearch.*", .. others];
         _on = on;
         if (on)
         {
-            _traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource("PixSearch.*")
+            _traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(names)
                 .AddOtlpExporter().Build();
-            _metrics = Sdk.CreateMeterProviderBuilder().ConfigureResource(Describe).AddMeter("PixSearch.*")
+            _metrics = Sdk.CreateMeterProviderBuilder().ConfigureResource(Describe).AddMeter(names)
                 .AddOtlpExporter().Build();
         }
     }
 
     /// <summary>What the environment asks for.</summary>
-    public static OtlpExport FromEnvironment() =>
-        new(Environment.GetEnvironmentVariable(EndpointVariable) is { Length: > 0 });
+    /// <param name="others">Sources and meters of libraries that go along; a final <c>*</c> stands for any end.</param>
+    public static OtlpExport FromEnvironment(params string[] others) =>
+        new(Environment.GetEnvironmentVariable(EndpointVariable) is { Length: > 0 }, others);
 
     /// <summary>Adds the logs.</summary>
     public void AddTo(ILoggingBuilder logging)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PixSearch.Abstractions;
 
 namespace PixSearch.Gateway.Tenants;
@@ -75,6 +76,24 @@ internal sealed class Tenant
             _active++;
             return new RequestLease(this, reserve, _time.GetTimestamp());
         }
+    }
+
+    /// <summary>The same reservation for a budget that several gateways share; null when the tenant has none.</summary>
+    internal TokenReservation? Shared(long tokens)
+    {
+        if (Rules.TokenBudget is not { } budget)
+        {
+            return null;
+        }
+
+        DateTimeOffset now = _time.GetUtcNow();
+        string period = Rules.BudgetPeriod switch
+        {
+            BudgetPeriod.Day => now.ToString("/yyyy-MM-dd", CultureInfo.InvariantCulture),
+            BudgetPeriod.Month => now.ToString("/yyyy-MM", CultureInfo.InvariantCulture),
+            _ => "",
+        };
+        return new TokenReservation(Name + period, tokens, budget);
     }
 
     /// <summary>Takes a reservation of an earlier process back into the books, whatever the limits are now.</summary>

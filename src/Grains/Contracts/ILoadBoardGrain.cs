@@ -9,7 +9,9 @@ namespace PixSearch.Grains.Contracts;
 [Alias("pixsearch.ILoadBoardGrain")]
 public interface ILoadBoardGrain : IGrainWithIntegerKey
 {
-    /// <summary>Publishes a silo's report and returns all that are not older than three periods.</summary>
+    /// <summary>
+    /// Publishes a silo's report and returns those of all silos, or a sample of 64, none older than three periods.
+    /// </summary>
     [Alias("Exchange")]
     [AlwaysInterleave]
     Task<EngineReport[]> ExchangeAsync(EngineReport report);

@@ -13,7 +13,7 @@ public interface IRetrievalGrain : IGrainWithIntegerKey
     Task<HitsMessage> SearchAsync(QueryMessage query);
 }
 
-/// <summary>One shard of an index. Grain key: <c>index/number</c>.</summary>
+/// <summary>One shard of an index. Grain key: <c>index/number/replica</c>.</summary>
 [Alias("pixsearch.IIndexShardGrain")]
 public interface IIndexShardGrain : IGrainWithStringKey
 {

@@ -2,8 +2,8 @@ namespace PixSearch.Grains.Contracts;
 
 /// <summary>
 /// A tenant's budget: reserved before work, settled after. Never lets the sum of what is spent and reserved exceed the
-/// budget, whatever crashes in between: a reservation that nobody settles expires as spent. Grain key: the tenant's
-/// name.
+/// budget, whatever crashes in between: a reservation that nobody settles stays set aside. Grain key: the account,
+/// which is the tenant's name and the budget's period.
 /// </summary>
 [Alias("pixsearch.ITenantGrain")]
 public interface ITenantGrain : IGrainWithStringKey

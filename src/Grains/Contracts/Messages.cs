@@ -58,6 +58,10 @@ public sealed record EngineReport
     /// <summary>Grows with each report of one silo; a later report replaces an earlier one.</summary>
     [Id(8)]
     public long Version { get; init; }
+
+    /// <summary>Those of the sessions that are being computed; the others wait for a place or a search.</summary>
+    [Id(9)]
+    public int Running { get; init; }
 }
 
 /// <summary>A query to an index; the picture is raw RGB and small (a crop), since it is never needed twice.</summary>

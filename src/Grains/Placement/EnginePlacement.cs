@@ -55,15 +55,12 @@ internal sealed class EngineDirector(LoadView view) : IPlacementDirector
         }
 
         var byName = silos.ToDictionary(silo => silo.ToParsableString());
-        EngineLoad[] engines = [.. view.Engines.Where(engine => byName.ContainsKey(engine.Engine))];
-        double draw;
-        int any;
+        EngineWish wish = EnginePlacement.Read(target.RequestContextData);
         lock (_random)
         {
-            (draw, any) = (_random.NextDouble(), _random.NextInt(silos.Length));
+            EngineLoad? best = EngineChoice.Pick(view.Engines.Where(engine => byName.ContainsKey(engine.Engine)), wish,
+                _random);
+            return Task.FromResult(best is null ? silos[_random.NextInt(silos.Length)] : byName[best.Engine]);
         }
-
-        int index = EngineChoice.Pick(engines, EnginePlacement.Read(target.RequestContextData), draw);
-        return Task.FromResult(index >= 0 ? byName[engines[index].Engine] : silos[any]);
     }
 }

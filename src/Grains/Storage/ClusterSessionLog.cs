@@ -11,8 +11,6 @@ namespace PixSearch.Grains.Storage;
 /// </summary>
 public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : ISessionLog, IDisposable
 {
-    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
-
     private readonly ConcurrentDictionary<string, Owned> _owned = new();
     private readonly List<EntryWrite> _writes = [];
     private readonly ManualResetEventSlim _stop = new();
@@ -54,7 +52,7 @@ public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : I
         }
 
         // Appending again after an answer that got lost is safe: positions are unique.
-        for (long waited = 0; ; waited += s_pause.Ticks)
+        for (long waited = 0; ; waited += DatabaseOutage.Pause.Ticks)
         {
             try
             {
@@ -67,9 +65,10 @@ public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : I
 
                 return lost;
             }
-            catch (NpgsqlException error) when (error.IsTransient && waited < patience.Ticks && !_stop.IsSet)
+            catch (NpgsqlException error)
+                when (DatabaseOutage.IsOutage(error) && waited < patience.Ticks && !_stop.IsSet)
             {
-                _stop.Wait(s_pause);
+                _stop.Wait(DatabaseOutage.Pause);
             }
         }
     }

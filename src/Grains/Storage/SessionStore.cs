@@ -3,14 +3,17 @@ using System.Text.Json;
 using Npgsql;
 using NpgsqlTypes;
 using PixSearch.Abstractions;
+using PixSearch.Grains.Placement;
+using PixSearch.Inference.Placement;
 
 namespace PixSearch.Grains.Storage;
 
 /// <summary>
 /// Sessions in PostgreSQL. Every write names the epoch it was made under and is refused by the database when the
-/// session has been claimed since: two activations, or a frozen silo that thaws, can never both write.
+/// session has been claimed since: two activations, or a frozen silo that thaws, can never both write. While the
+/// database is away, calls wait for it (<see cref="DatabaseOutage"/>), all but <see cref="Append"/>.
 /// </summary>
-public sealed class SessionStore(NpgsqlDataSource database)
+public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time = null)
 {
     private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web);
 
@@ -20,6 +23,7 @@ public sealed class SessionStore(NpgsqlDataSource database)
     private const int PicturesMax = 32;
 
     private readonly ConcurrentDictionary<string, byte[]> _pictures = new();
+    private readonly TimeProvider _time = time ?? TimeProvider.System;
 
     /// <summary>Creates the tables, or brings them up to date.</summary>
     public async Task InitializeAsync(CancellationToken cancellation)
@@ -28,6 +32,13 @@ public sealed class SessionStore(NpgsqlDataSource database)
         using var reader = new StreamReader(schema);
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellation);
         await using NpgsqlTransaction transaction = await connection.BeginTransactionAsync(cancellation);
+
+        // Silos that start together bring the tables up to date one after the other.
+        await using (var alone = new NpgsqlCommand("SELECT pg_advisory_xact_lock(hashtext('pixsearch schema'))",
+            connection, transaction))
+        {
+            await alone.ExecuteNonQueryAsync(cancellation);
+        }
 
         // The stored statements hold @names: they must not be taken for parameters of this command.
         await using var command = new NpgsqlCommand(await reader.ReadToEndAsync(cancellation), connection, transaction);
@@ -50,17 +61,24 @@ public sealed class SessionStore(NpgsqlDataSource database)
         }
 
         byte[] bytes = picture.ToArray();
-        await using NpgsqlCommand command = database.CreateCommand(
-            "INSERT INTO pix_picture (hash, bytes) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING");
-        command.Parameters.Add(new() { Value = hash });
-        command.Parameters.Add(new() { Value = bytes });
-        await command.ExecuteNonQueryAsync(cancellation);
+        await PatientlyAsync(async () =>
+        {
+            await using NpgsqlCommand command = database.CreateCommand(
+                "INSERT INTO pix_picture (hash, bytes) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING");
+            command.Parameters.Add(new() { Value = hash });
+            command.Parameters.Add(new() { Value = bytes });
+            return await command.ExecuteNonQueryAsync(cancellation);
+        }, cancellation);
         Remember(hash, bytes);
         return hash;
     }
 
     /// <summary>Creates a session; false when the id exists already.</summary>
-    public async Task<bool> CreateAsync(string id, AnswerRequest request, string pictureHash,
+    public Task<bool> CreateAsync(string id, AnswerRequest request, string pictureHash,
+        CancellationToken cancellation) =>
+        PatientlyAsync(() => CreateOnceAsync(id, request, pictureHash, cancellation), cancellation);
+
+    private async Task<bool> CreateOnceAsync(string id, AnswerRequest request, string pictureHash,
         CancellationToken cancellation)
     {
         await using NpgsqlCommand command = database.CreateCommand(
@@ -79,7 +97,10 @@ public sealed class SessionStore(NpgsqlDataSource database)
     }
 
     /// <summary>Takes ownership: raises the epoch and returns everything. Null when there is no such session.</summary>
-    public async Task<StoredSession?> ClaimAsync(string id, CancellationToken cancellation)
+    public Task<StoredSession?> ClaimAsync(string id, CancellationToken cancellation) =>
+        PatientlyAsync(() => ClaimOnceAsync(id, cancellation), cancellation);
+
+    private async Task<StoredSession?> ClaimOnceAsync(string id, CancellationToken cancellation)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellation);
         await using var claim = new NpgsqlCommand(
@@ -118,7 +139,10 @@ public sealed class SessionStore(NpgsqlDataSource database)
     }
 
     /// <summary>Tenant, model and state of a session; null when there is none.</summary>
-    public async Task<SessionInfo?> FindAsync(string id, CancellationToken cancellation)
+    public Task<SessionInfo?> FindAsync(string id, CancellationToken cancellation) =>
+        PatientlyAsync(() => FindOnceAsync(id, cancellation), cancellation);
+
+    private async Task<SessionInfo?> FindOnceAsync(string id, CancellationToken cancellation)
     {
         await using NpgsqlCommand command = database.CreateCommand(
             "SELECT tenant, model, over FROM pix_session WHERE id = $1");
@@ -126,6 +150,30 @@ public sealed class SessionStore(NpgsqlDataSource database)
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync(cancellation);
         return await row.ReadAsync(cancellation)
             ? new SessionInfo(row.GetString(0), row.GetString(1), row.GetBoolean(2))
+            : null;
+    }
+
+    /// <summary>The account that a session is paid from, empty for none; null when there is no session.</summary>
+    public Task<string?> FindAccountAsync(string id, CancellationToken cancellation) => PatientlyAsync(async () =>
+    {
+        await using NpgsqlCommand command = database.CreateCommand(
+            "SELECT coalesce(request -> 'reservation' ->> 'account', '') FROM pix_session WHERE id = $1");
+        command.Parameters.Add(new() { Value = id });
+        return (string?)await command.ExecuteScalarAsync(cancellation);
+    }, cancellation);
+
+    /// <summary>What a stored session asks of an engine; null when there is none.</summary>
+    public Task<EngineWish?> FindWishAsync(string id, CancellationToken cancellation) =>
+        PatientlyAsync(() => FindWishOnceAsync(id, cancellation), cancellation);
+
+    private async Task<EngineWish?> FindWishOnceAsync(string id, CancellationToken cancellation)
+    {
+        await using NpgsqlCommand command = database.CreateCommand(
+            "SELECT request, picture_hash FROM pix_session WHERE id = $1");
+        command.Parameters.Add(new() { Value = id });
+        await using NpgsqlDataReader row = await command.ExecuteReaderAsync(cancellation);
+        return await row.ReadAsync(cancellation)
+            ? EngineWishes.For(JsonSerializer.Deserialize<AnswerRequest>(row.GetString(0), s_json)!, row.GetString(1))
             : null;
     }
 
@@ -196,6 +244,9 @@ public sealed class SessionStore(NpgsqlDataSource database)
         Remember(hash, bytes);
         return bytes;
     }
+
+    private Task<T> PatientlyAsync<T>(Func<Task<T>> statement, CancellationToken cancellation) =>
+        DatabaseOutage.WaitAsync(statement, _time, cancellation);
 
     private void Remember(string hash, byte[] bytes)
     {

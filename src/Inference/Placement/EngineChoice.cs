@@ -1,3 +1,5 @@
+using PixSearch.Abstractions;
+
 namespace PixSearch.Inference.Placement;
 
 /// <summary>
@@ -7,19 +9,39 @@ namespace PixSearch.Inference.Placement;
 /// 0.05)</c>.
 /// </summary>
 /// <remarks>
-/// Reports are up to a second old, so the best of all would be everybody's choice at once (herding). The caller
-/// picks between the
-/// two best with a random bit weighted by their estimates, which keeps the benefit of a cached picture and spreads a
-/// burst (power of two choices, Mitzenmacher 2001, on the informed pair).
+/// Reports are up to a second old, so the best of all would be everybody's choice at once (herding): among 100 engines
+/// that waits 20 times longer than the best of a few drawn at random (docs/scale.md). So only <see cref="SampleMax"/>
+/// engines and those that hold the picture are compared (power of d choices; Mitzenmacher, "How Useful Is Old
+/// Information?", 2000), and between the two best a random bit decides, weighted by their estimates.
 /// </remarks>
 public static class EngineChoice
 {
+    /// <summary>Engines that are compared, those aside that hold the picture.</summary>
+    public const int SampleMax = 4;
+
+    // A picture that everybody asks about is held everywhere soon; more holders would only be a larger herd.
+    private const int HoldersMax = 2;
+
     // Below 5 % of free pages a session would only preempt others; the stretch is bounded so that estimates stay
     // comparable.
     private const double FreeShareMin = 0.05;
 
-    /// <summary>The index of the engine to use, or -1 when none can take the session.</summary>
+    /// <summary>The engine to use among any number, compared by sample; null when none can take the session.</summary>
     /// <param name="engines">Reports, one an engine.</param>
+    /// <param name="wish">What the session wants.</param>
+    /// <param name="random">The caller's random stream.</param>
+    public static EngineLoad? Pick(IEnumerable<EngineLoad> engines, EngineWish wish, SeededRandom random)
+    {
+        EngineLoad[] able = [.. engines.Where(engine => CanServe(engine, wish))];
+        random.Shuffle<EngineLoad>(able);
+        IEnumerable<EngineLoad> holders = able.Where(engine => Holds(engine, wish)).Take(HoldersMax);
+        EngineLoad[] compared = [.. able.Take(SampleMax).Union(holders)];
+        int index = Pick(compared, wish, random.NextDouble());
+        return index < 0 ? null : compared[index];
+    }
+
+    /// <summary>The index of the engine to use, or -1 when none can take the session.</summary>
+    /// <param name="engines">Reports, one an engine; all are compared.</param>
     /// <param name="wish">What the session wants.</param>
     /// <param name="draw">A uniform number in [0, 1) from the caller's random stream.</param>
     public static int Pick(IReadOnlyList<EngineLoad> engines, EngineWish wish, double draw)
@@ -64,9 +86,11 @@ public static class EngineChoice
     /// <summary>Expected cost until the session is done there, in token units.</summary>
     public static double Estimate(EngineLoad engine, EngineWish wish)
     {
-        bool cached = wish.Picture.Length > 0 && engine.Pictures.Contains(wish.Picture);
-        double cost = engine.CostQueued + wish.CostEstimate - (cached ? wish.CostPicture : 0);
+        double cost = engine.CostQueued + wish.CostEstimate - (Holds(engine, wish) ? wish.CostPicture : 0);
         double free = engine.PagesFree / (double)Math.Max(1, engine.PagesTotal);
         return cost / Math.Max(free, FreeShareMin);
     }
+
+    private static bool Holds(EngineLoad engine, EngineWish wish) =>
+        wish.Picture.Length > 0 && engine.Pictures.Contains(wish.Picture);
 }

@@ -1,16 +1,15 @@
 using System.Runtime.CompilerServices;
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
-using PixSearch.Models;
 using PixSearch.Tensors;
 
-namespace PixSearch.Cli.Bench;
+namespace PixSearch.Models;
 
 /// <summary>
 /// A model whose every forward pass is real, but which writes a given text: a load whose answers have the same length
 /// and the same searches whatever the weights know. The last tokens before each region search own a mask.
 /// </summary>
-internal sealed class ScriptedModel : ISegmentingModel
+public sealed class ScriptedModel : ISegmentingModel
 {
     private const int PhraseTokens = 3;
 

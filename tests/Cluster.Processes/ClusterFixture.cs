@@ -1,0 +1,135 @@
+using Npgsql;
+using PixSearch.Cluster.Tests;
+using PixSearch.Grains.Storage;
+using PixSearch.Imaging;
+using PixSearch.Models.Families;
+using PixSearch.Models.Plum;
+using PixSearch.Models.Tests.Families;
+using PixSearch.Models.Tokenizers;
+using PixSearch.Models.Weights;
+using PixSearch.Retrieval;
+using PixSearch.Tensors;
+
+namespace PixSearch.Cluster.Processes;
+
+/// <summary>
+/// Three silos, a gateway and PostgreSQL, each a process of its own on loopback, with TLS between them. Silos serve a
+/// small random model that rehearses: forward passes are real, answers repeat their question.
+/// </summary>
+public sealed class ClusterFixture : IAsyncLifetime
+{
+    private const int SiloCount = 3;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("pixsearch-cluster-").FullName;
+    private readonly List<ClusterProcess> _silos = [];
+    private ClusterProcess? _gateway;
+    private int _started;
+
+    internal PostgresServer Postgres { get; private set; } = null!;
+
+    internal NpgsqlDataSource Database { get; private set; } = null!;
+
+    internal Authority Authority { get; private set; } = null!;
+
+    internal ClusterClient Client { get; private set; } = null!;
+
+    internal IReadOnlyList<ClusterProcess> Silos => _silos;
+
+    public async Task InitializeAsync()
+    {
+        if (PostgresServer.FindBinaries() is null)
+        {
+            return;
+        }
+
+        // The server notices within a fifth of a second that a killed client waits for nothing any more.
+        Postgres = PostgresServer.Create("-c client_connection_check_interval=200");
+        Database = NpgsqlDataSource.Create(Postgres.ConnectionString);
+        await new SessionStore(Database).InitializeAsync(default);
+        await CommitGate.InstallAsync(Database);
+        Authority = new Authority(Path.Combine(_folder, "tls"));
+        WriteModel(Path.Combine(_folder, "models", "tiny"));
+        WriteIndex(Path.Combine(_folder, "harbours"));
+        Task<ClusterProcess> gateway = StartAsync("gateway", Authority);
+        await RestoreAsync();
+        _gateway = await gateway;
+        Client = new ClusterClient(_gateway.Grpc!);
+    }
+
+    /// <summary>Starts silos until there are three again.</summary>
+    internal async Task RestoreAsync()
+    {
+        foreach (ClusterProcess ended in _silos.Where(silo => silo.HasExited).ToArray())
+        {
+            _silos.Remove(ended);
+            ended.Dispose();
+        }
+
+        _silos.AddRange(await Task.WhenAll(
+            Enumerable.Range(0, SiloCount - _silos.Count).Select(_ => StartAsync("silo", Authority))));
+    }
+
+    /// <summary>A process of this cluster, with a certificate by an authority.</summary>
+    internal Task<ClusterProcess> StartAsync(string role, Authority authority)
+    {
+        string name = $"{role}-{Interlocked.Increment(ref _started)}";
+        return ClusterProcess.StartAsync(name, role, new Dictionary<string, string>(authority.Issue(name))
+        {
+            ["CLUSTERID"] = "test",
+            ["POSTGRES"] = $"{Postgres.ConnectionString};Application Name={name}",
+            ["MODELS"] = Path.Combine(_folder, "models"),
+            ["DEFAULTMODEL"] = "tiny",
+            ["INDEXES"] = Path.Combine(_folder, "harbours"),
+            ["LISTENADDRESS"] = "127.0.0.1",
+            ["REHEARSAL"] = "true",
+        });
+    }
+
+    internal ClusterProcess Silo(string name) => _silos.Single(silo => silo.Name == name);
+
+    public async Task DisposeAsync()
+    {
+        Client?.Dispose();
+        foreach (ClusterProcess process in _silos.Append(_gateway).OfType<ClusterProcess>())
+        {
+            process.Dispose();
+        }
+
+        if (Database is not null)
+        {
+            await Database.DisposeAsync();
+        }
+
+        Postgres?.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static void WriteModel(string folder)
+    {
+        PixSearchConfig config = TinyModels.PixSearch(TinyModels.VocabularySize);
+        config = config with { TextConfig = config.TextConfig with { MaxPositionEmbeddings = 1024 } };
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, ModelFolder.TokenizerFile),
+            TinyModels.TokenizerJson(BpeTrainer.PixSearchTokens));
+        using IBackend backend = CpuBackend.Create();
+        using var weights = new WeightStore(new RandomWeights(backend, 21));
+        _ = new PixSearchNetwork(weights, config);
+        ModelFolder.Save(config.ToJson(), weights, folder, Models.Checkpoints.ElementType.F32);
+    }
+
+    private void WriteIndex(string folder)
+    {
+        string source = Directory.CreateDirectory(Path.Combine(_folder, "knowledge")).FullName;
+        File.WriteAllLines(Path.Combine(source, KnowledgeBase.DocumentsFile),
+        [
+            """{"id": "1", "title": "Gdansk", "text": "A harbour with a famous crane."}""",
+            """{"id": "2", "title": "Bergen", "text": "A harbour with wooden houses."}""",
+        ]);
+        new IndexBuilder(null, _ => throw new InvalidOperationException("There are no pictures."))
+            .Build(new KnowledgeBase(source), folder);
+    }
+}
+
+/// <summary>One cluster for all classes: starting it takes longer than most tests.</summary>
+[CollectionDefinition(nameof(ClusterCollection))]
+public sealed class ClusterCollection : ICollectionFixture<ClusterFixture>;
