@@ -168,8 +168,17 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
             {
                 throw error.ToPixException();
             }
-            catch (Exception error) when (IsLoss(error, cancellation) && !Expired(start))
+            catch (Exception error) when (IsLoss(error, cancellation))
             {
+                if (Expired(start))
+                {
+                    throw new PixException(PixErrorKind.Unavailable,
+                        $"The cluster has not answered for {s_patience.TotalSeconds:0} s: {error.Message}", error)
+                    {
+                        RetryAfter = TimeSpan.FromSeconds(5),
+                    };
+                }
+
                 await Task.Delay(s_pause, time, cancellation);
             }
         }

@@ -19,8 +19,9 @@ internal sealed partial class RetrievalGrain(IShardHost shards, TimeProvider tim
 {
     private const int Replicas = 2;
 
-    // A session's own search timeout is 10 s; a shard that needs a tenth of that is lost.
-    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(1);
+    // A session's own search timeout is 10 s; a shard that needs a third of that is lost. The first search of a shard
+    // opens its index, which takes most of a second.
+    private static readonly TimeSpan s_deadline = TimeSpan.FromSeconds(3);
 
     // About the 95th percentile: a scan of 114,000 vectors takes 60 ms, BM25 2 to 6 ms, a hop below 1 ms.
     private static readonly TimeSpan s_hedge = TimeSpan.FromMilliseconds(100);

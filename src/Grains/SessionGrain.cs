@@ -204,7 +204,7 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
             : EngineChoice.Pick(engines, wish, _random)?.Engine;
         if (best is not null)
         {
-            view.Charge(best, wish.CostEstimate);
+            view.Charge(best, wish);
         }
 
         return best;

@@ -55,4 +55,7 @@ root.SetAction(async (parsed, cancellation) =>
         return 2;
     }
 });
-return await root.Parse(args).InvokeAsync();
+
+// The library would end the process two seconds after SIGTERM, in the middle of handing sessions over; the host's own
+// handling of signals has no such limit, and Kubernetes' grace period is one.
+return await root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });

@@ -13,7 +13,8 @@ internal sealed partial class ClusterProcess : IDisposable
     private const int Continue = 18;
     private const int Stop = 19;
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(90);
+    // A start takes two to five seconds on two free cores; busy ones may need much longer.
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(240);
 
     private readonly Process _process;
     private readonly StringBuilder _output = new();

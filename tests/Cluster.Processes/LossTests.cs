@@ -14,16 +14,16 @@ public sealed class LossTests(ClusterFixture cluster)
     // The issue's bound; membership notices a killed silo after about four seconds (ADR 6).
     private static readonly TimeSpan s_recovery = TimeSpan.FromSeconds(10);
 
-    [ClusterFact]
+    [ClusterFact(LiveSilos = true)]
     public async Task Kill_MiddleOfDecoding_SameBytes() => await KillAtAsync("token", position: 60);
 
-    [ClusterFact]
+    [ClusterFact(LiveSilos = true)]
     public async Task Kill_InsideSearch_SameBytes() => await KillAtAsync("evidence", position: 25);
 
-    [ClusterFact]
+    [ClusterFact(LiveSilos = true)]
     public async Task Kill_BetweenSpanAndMask_SameBytes() => await KillAtAsync("masks", position: 0);
 
-    [ClusterFact]
+    [ClusterFact(LiveSilos = true)]
     public async Task Freeze_AndThaw_NoSecondWriter()
     {
         await cluster.RestoreAsync();
@@ -57,7 +57,7 @@ public sealed class LossTests(ClusterFixture cluster)
             """, null));
     }
 
-    [ClusterFact]
+    [ClusterFact(LiveSilos = true)]
     public async Task DatabaseRestart_UnderLoad_NoSessionLost()
     {
         await cluster.RestoreAsync();

@@ -8,7 +8,7 @@ public sealed class StopTests(ClusterFixture cluster)
 {
     private const int Clients = 4;
 
-    [ClusterFact]
+    [ClusterFact(LiveSilos = true)]
     public async Task Terminate_UnderLoad_NoFailedRequest()
     {
         await cluster.RestoreAsync();
@@ -21,7 +21,7 @@ public sealed class StopTests(ClusterFixture cluster)
         Assert.InRange(await load.StopAsync(), Clients, int.MaxValue);
     }
 
-    [ClusterFact]
+    [ClusterFact(LiveSilos = true)]
     public async Task RollingRestart_AllSilosUnderLoad_NoFailedRequest()
     {
         await cluster.RestoreAsync();
@@ -38,7 +38,7 @@ public sealed class StopTests(ClusterFixture cluster)
         Assert.InRange(await load.StopAsync(), Clients, int.MaxValue);
     }
 
-    [ClusterFact]
+    [ClusterFact(LiveSilos = true)]
     public async Task Silo_CertificateOfAnotherAuthority_CannotJoin()
     {
         await cluster.RestoreAsync();

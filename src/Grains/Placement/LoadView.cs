@@ -28,17 +28,20 @@ public sealed class LoadView
         }
     }
 
-    /// <summary>A session of this cost was given to an engine.</summary>
-    public void Charge(string engine, double cost)
+    /// <summary>A session was given to an engine; a picture that the engine holds costs nothing there.</summary>
+    public void Charge(string engine, EngineWish wish)
     {
         lock (_gate)
         {
             _engines =
             [
                 .. _engines.Select(load => load.Engine == engine
-                    ? load with { CostQueued = load.CostQueued + cost }
+                    ? load with { CostQueued = load.CostQueued + CostOf(wish, load) }
                     : load),
             ];
         }
     }
+
+    private static double CostOf(EngineWish wish, EngineLoad load) =>
+        wish.CostEstimate - (load.Pictures.Contains(wish.Picture) ? wish.CostPicture : 0);
 }
