@@ -50,9 +50,8 @@ public sealed class ClusterFixture : IAsyncLifetime
         Authority = new Authority(Path.Combine(_folder, "tls"));
         WriteModel(Path.Combine(_folder, "models", "tiny"));
         WriteIndex(Path.Combine(_folder, "harbours"));
-        Task<ClusterProcess> gateway = StartAsync("gateway", Authority);
         await RestoreAsync();
-        _gateway = await gateway;
+        _gateway = await StartAsync("gateway", Authority);
         Client = new ClusterClient(_gateway.Grpc!);
 
         // The first searches open the index on each silo and may be late; later ones must not be.
@@ -69,8 +68,20 @@ public sealed class ClusterFixture : IAsyncLifetime
             ended.Dispose();
         }
 
-        _silos.AddRange(await Task.WhenAll(
-            Enumerable.Range(0, SiloCount - _silos.Count).Select(_ => StartAsync("silo", Authority))));
+        Task<ClusterProcess>[] starts =
+            [.. Enumerable.Range(0, SiloCount - _silos.Count).Select(_ => StartAsync("silo", Authority))];
+        try
+        {
+            await Task.WhenAll(starts);
+        }
+        finally
+        {
+            // Those that started although another did not must be ended with the cluster too.
+            foreach (Task<ClusterProcess> start in starts.Where(start => start.IsCompletedSuccessfully))
+            {
+                _silos.Add(await start);
+            }
+        }
     }
 
     /// <summary>A process of this cluster, with a certificate by an authority.</summary>
