@@ -6,8 +6,11 @@ namespace PixSearch.Training.Loading;
 /// <param name="store">Encoder 0 is the language model's, encoder 1 SAM's.</param>
 /// <param name="maskSide">Side of the store's masks.</param>
 /// <param name="samSize">Side of SAM's input in pixels.</param>
-public sealed class BatchBuilder(PictureStore store, int maskSide, int samSize)
+/// <param name="patchGrid">Patches along a side of the language model's encoder.</param>
+public sealed class BatchBuilder(PictureStore store, int maskSide, int samSize, int patchGrid)
 {
+    private readonly PatchNamer _namer = new(store, maskSide, patchGrid);
+
     private const int TextEncoder = 0;
     private const int MaskEncoder = 1;
 
@@ -43,7 +46,7 @@ public sealed class BatchBuilder(PictureStore store, int maskSide, int samSize)
         string[] pictures = [.. groups.Select(group => group[0].Picture)];
         return new TrainingBatch
         {
-            TextPixels = Pixels(parts.Questions ? pictures : [], TextEncoder),
+            TextPixels = Pixels(parts.Questions || parts.Names ? pictures : [], TextEncoder),
             MaskPixels = Pixels(parts.Masks ? pictures : [], MaskEncoder),
             PictureCount = groups.Count,
             Rows = rows,
@@ -52,7 +55,8 @@ public sealed class BatchBuilder(PictureStore store, int maskSide, int samSize)
             Chunks = chunks,
             Tokens = tokens,
             Offsets = offsets,
-            MaskTargets = parts.Masks ? Targets(rows.SelectMany(row => row.Spans).Select(span => span.Mask)) : [],
+            MaskTargets = Targets(rows.SelectMany(row => row.Spans).Select(span => span.Mask)),
+            PatchNames = parts.Names ? [.. groups.SelectMany(group => _namer.Name(group[0].Things))] : [],
             Prompts = prompts,
             PromptTargets = Targets(prompted),
             Text = texts is { Count: > 0 } ? MakeTexts(texts) : null,
@@ -117,7 +121,7 @@ public sealed class BatchBuilder(PictureStore store, int maskSide, int samSize)
         var masks = new List<RleMask>();
         for (int picture = 0; picture < groups.Count && each > 0; picture++)
         {
-            RleMask[] things = [.. groups[picture][0].Things];
+            RleMask[] things = [.. groups[picture][0].Things.Select(thing => thing.Mask)];
             random.Shuffle<RleMask>(things);
             for (int i = 0; i < each && things.Length > 0; i++)
             {
@@ -150,5 +154,6 @@ public sealed class BatchBuilder(PictureStore store, int maskSide, int samSize)
 /// <param name="Masks">Masks of spans and prompts.</param>
 /// <param name="Prompts">Point and box prompts a picture; things of a picture take turns.</param>
 /// <param name="TaggerCutShare">Share of rows with a region search whose tagger sees the text up to it only.</param>
+/// <param name="Names">Names of patches.</param>
 public readonly record struct BatchParts(bool Questions = true, bool Masks = true, int Prompts = 0,
-    float TaggerCutShare = 0);
+    float TaggerCutShare = 0, bool Names = false);

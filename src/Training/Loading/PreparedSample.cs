@@ -29,8 +29,8 @@ public sealed class PreparedSample
     /// <summary>Spans in text order.</summary>
     public required IReadOnlyList<PreparedSpan> Spans { get; init; }
 
-    /// <summary>Masks of everything in the picture.</summary>
-    public required IReadOnlyList<RleMask> Things { get; init; }
+    /// <summary>Everything in the picture that has a mask.</summary>
+    public required IReadOnlyList<PreparedThing> Things { get; init; }
 
     /// <summary>Lengths of the beginnings that end with a region search: where decoding runs the tagger.</summary>
     public required int[] Cuts { get; init; }
@@ -41,3 +41,8 @@ public sealed class PreparedSample
 
 /// <summary>Tokens [Start, End) of a sample and the mask that they own.</summary>
 public sealed record PreparedSpan(int Start, int End, RleMask Mask);
+
+/// <summary>A thing in a picture.</summary>
+/// <param name="Mask">Its visible part.</param>
+/// <param name="Name">First token of its label behind a space.</param>
+public sealed record PreparedThing(RleMask Mask, int Name);

@@ -55,7 +55,11 @@ public sealed class SampleTokenizer
             Learned = [.. new bool[prompt.Length], .. learned, true],
             Labels = new byte[count],
             Spans = PrepareSpans(sample, tokenized, prompt.Length),
-            Things = [.. sample.Entities.Select(entity => entity.Mask.ToRle())],
+            Things =
+            [
+                .. sample.Entities.Select(entity =>
+                    new PreparedThing(entity.Mask.ToRle(), _tokenizer.Encode(" " + entity.Label)[0])),
+            ],
             Cuts = PrepareCuts(text, tokenized, prompt.Length),
             AnswerStart = prompt.Length + AnswerToken(text, tokenized),
         };

@@ -7,7 +7,8 @@ namespace PixSearch.Training.Loading;
 /// </summary>
 public sealed class TrainingBatch
 {
-    /// <summary>Inputs of the language model's encoder, normalised. Shape: [pictures, 3, side, side].</summary>
+    /// <summary>Inputs of the language model's encoder, normalised; empty when it does not run. Shape: [pictures, 3,
+    /// side, side].</summary>
     public required float[] TextPixels { get; init; }
 
     /// <summary>Inputs of SAM's encoder, normalised and padded; empty when no mask is decoded. Shape: [pictures, 3,
@@ -35,9 +36,12 @@ public sealed class TrainingBatch
     /// <summary>For each row where its first token lies in <see cref="Tokens"/>.</summary>
     public required int[] Offsets { get; init; }
 
-    /// <summary>Mask targets of all spans, row after row, in [0, 1]; empty when no mask is decoded. Shape: [spans,
-    /// side * side].</summary>
+    /// <summary>Mask targets of all spans, row after row, in [0, 1]. Shape: [spans, side * side].</summary>
     public required float[] MaskTargets { get; init; }
+
+    /// <summary>For each patch of the language model's encoder the name of what covers it (see
+    /// <see cref="PatchNamer"/>); empty when patches are not named. Shape: [pictures, patches].</summary>
+    public int[] PatchNames { get; init; } = [];
 
     /// <summary>Point and box prompts; may be empty.</summary>
     public IReadOnlyList<PromptRow> Prompts { get; init; } = [];

@@ -33,11 +33,12 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         foreach (IReadOnlyList<PreparedSample>[] part in Choose().Chunk(settings.BatchPictures))
         {
             using var scope = new TensorScope();
-            TrainingBatch batch = builder.Build(part, new BatchParts(Prompts: PromptsPerPicture),
+            TrainingBatch batch = builder.Build(part, new BatchParts(Prompts: PromptsPerPicture, Names: true),
                 new SeededRandom(ChoiceSeed));
             ForwardResult result = forward.Run(batch);
             sums.AddLosses(result.Values());
             CountText(batch, result, sums);
+            CountNames(batch, result, sums);
             CountSpans(batch, result, sums);
             CountMasks(result.MaskLogits, batch.MaskTargets, sums.AddMask);
             CountMasks(result.PromptLogits, batch.PromptTargets, sums.AddPrompt);
@@ -89,6 +90,19 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         }
     }
 
+    // Only patches with a thing: most have none, and saying so is easy.
+    private void CountNames(TrainingBatch batch, ForwardResult result, Sums sums)
+    {
+        int[] best = backend.ArgMax(result.NameLogits!);
+        for (int i = 0; i < best.Length; i++)
+        {
+            if (batch.PatchNames[i] > PatchNamer.Nothing)
+            {
+                sums.AddName(best[i] == batch.PatchNames[i]);
+            }
+        }
+    }
+
     private static void CountMasks(Tensor? logits, float[] targets, Action<double> add)
     {
         if (logits is null)
@@ -131,6 +145,8 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         private int _masks;
         private double _promptIou;
         private int _prompts;
+        private int _namesRight;
+        private int _names;
 
         public void AddLosses(LossValues values)
         {
@@ -139,7 +155,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
             _maskBatches += masks ? 1 : 0;
             _losses = new LossValues(_losses.Total + values.Total, _losses.Language + values.Language, 0,
                 _losses.Span + (masks ? values.Span : 0), _losses.Mask + (masks ? values.Mask : 0),
-                _losses.MaskBce + (masks ? values.MaskBce : 0), 0, 0);
+                _losses.MaskBce + (masks ? values.MaskBce : 0), 0, 0, 0, 0, 0);
         }
 
         public void AddText(string kind, bool exact, bool answered)
@@ -164,6 +180,12 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
             _masks++;
         }
 
+        public void AddName(bool right)
+        {
+            _namesRight += right ? 1 : 0;
+            _names++;
+        }
+
         public void AddPrompt(double iou)
         {
             _promptIou += iou;
@@ -180,6 +202,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
                 new("iou", _iou / _masks),
                 new("iou_over_half", _iouHalf / _masks),
                 new("prompt_iou", _promptIou / _prompts),
+                new("names", (double)_namesRight / _names),
                 new("span_f1", 2.0 * _spansRight / Math.Max(1, _spansFound + _spansTrue)),
                 new("exact", (double)_exact / _rows),
             };

@@ -66,7 +66,8 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             ],
             settings.MaskLossSize);
         _forward = new TrainingForward(Network, backend, samples.Prefix, settings);
-        _builder = new BatchBuilder(store, settings.MaskLossSize, config.SamConfig.ImageSize);
+        _builder = new BatchBuilder(store, settings.MaskLossSize, config.SamConfig.ImageSize,
+            config.VisionConfig.ImageSize / config.VisionConfig.PatchSize);
         (_prefix, _copyTasks) = (samples.Prefix, new CopyTasks(tokenizer, settings.TokensMax));
         _sampler = new BatchSampler(TrainingSet, settings.Seed, settings.BatchPictures);
         int prefixSlots = samples.Prefix.Length + Network.PictureSlots;
@@ -97,6 +98,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             weight.Trainable = !stage.Frozen.Any(prefix => weight.Name.StartsWith(prefix, StringComparison.Ordinal));
         }
 
+        _forward.MasksTeachText = stage.MasksTeachText;
         _firstStage ??= _settings.Stages[0].Name;
         if (!_keepsStart || stage.Name == _firstStage)
         {
@@ -132,7 +134,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             : ([], SeededRandom.ForStream(_settings.Seed, (ulong)index));
         TextRow[] texts = [.. Enumerable.Range(0, stage.TextRows).Select(_ => MakeText(stage.TextMix, random))];
         var parts = new BatchParts(stage.UsesQuestions, stage.UsesMasks, stage.PromptsPerPicture,
-            _settings.TaggerCutShare);
+            _settings.TaggerCutShare, stage.NamesPatches);
         return _builder.Build(groups, parts, random, texts);
     }
 
@@ -166,13 +168,14 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     {
         ForwardResult result = _forward.Run(batch);
         LossValues values = result.Values();
-        int samples = batch.RowCount + batch.Prompts.Count + (batch.Text?.Rows.Count ?? 0);
+        int samples = Math.Max(batch.PictureCount, batch.RowCount) + batch.Prompts.Count + (batch.Text?.Rows.Count ?? 0);
         return new TaskStep(result.Total!, samples,
         [
             new Metric("loss", values.Total), new Metric("text", values.Language),
             new Metric("plain", values.Plain), new Metric("span", values.Span),
             new Metric("tversky", values.Mask), new Metric("bce", values.MaskBce), new Metric("start", values.Start),
-            new Metric("prompt", values.Prompt),
+            new Metric("prompt", values.Prompt), new Metric("aim", values.Aim),
+            new Metric("name", values.Name), new Metric("patch_aim", values.PatchAim),
         ]);
     }
 

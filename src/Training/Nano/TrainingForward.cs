@@ -1,6 +1,7 @@
 using PixSearch.Autodiff;
 using PixSearch.Models;
 using PixSearch.Models.Plum;
+using PixSearch.Models.Sam;
 using PixSearch.Models.Text;
 using PixSearch.Tensors;
 using PixSearch.Training.Loading;
@@ -23,24 +24,33 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
     // PLUM's class weights: almost every token is outside of all spans.
     private const float OutsideWeight = 0.1f;
 
+    // Four patches of five show nothing that has a name.
+    private const float NothingWeight = 0.2f;
+
     /// <summary>A copy of the network as it was when the stage began, for the KL loss; null for none.</summary>
     public PixSearchNetwork? Start { get; set; }
+
+    /// <summary>Whether the gradient of masks flows on into the language model.</summary>
+    public bool MasksTeachText { get; set; } = true;
 
     /// <summary>Runs a batch. Results live in the caller's <see cref="TensorScope"/>.</summary>
     public ForwardResult Run(TrainingBatch batch)
     {
         var result = new ForwardResult();
         Tensor? pictures = batch.MaskPixels.Length > 0 ? EncodeForMasks(batch) : null;
+        Tensor? seen = batch.TextPixels.Length > 0 ? EncodeForText(network, batch) : null;
+        if (batch.PatchNames.Length > 0)
+        {
+            AddNames(batch, seen!, result);
+        }
+
         if (batch.RowCount > 0)
         {
-            (Tensor before, Tensor[] hidden) = RunText(network, batch);
+            (Tensor before, Tensor[] hidden) = RunText(network, batch, seen!);
             Tensor flat = Flatten(hidden);
             AddLanguage(batch, flat, result);
             AddTagger(batch, before, hidden, result);
-            if (pictures is not null)
-            {
-                AddMasks(batch, pictures, flat, result);
-            }
+            AddSpans(batch, pictures, flat, result);
         }
 
         if (pictures is not null && batch.Prompts.Count > 0)
@@ -67,13 +77,10 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
     /// <summary>
     /// Hidden states. Shapes: before [pictures, prefix, hidden], hidden of a chunk [rows, tokensMax, hidden].
     /// </summary>
-    private (Tensor Before, Tensor[] Hidden) RunText(PixSearchNetwork net, TrainingBatch batch)
+    private (Tensor Before, Tensor[] Hidden) RunText(PixSearchNetwork net, TrainingBatch batch, Tensor seen)
     {
         int pictures = batch.PictureCount;
-        int side = net.Config.VisionConfig.ImageSize;
         Llama text = net.Text;
-        Tensor pixels = backend.From(batch.TextPixels, new Shape(pictures, 3, side, side));
-        Tensor seen = net.EncodeForText(backend, pixels);
         int width = seen.Size(2);
         int[] prefixes = [.. Enumerable.Range(0, pictures).SelectMany(_ => prefix)];
         Tensor opening = backend.Reshape(text.Embed(backend, prefixes), new Shape(pictures, prefix.Length, width));
@@ -211,6 +218,34 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         }
     }
 
+    private Tensor EncodeForText(PixSearchNetwork net, TrainingBatch batch)
+    {
+        int side = net.Config.VisionConfig.ImageSize;
+        return net.EncodeForText(backend,
+            backend.From(batch.TextPixels, new Shape(batch.PictureCount, 3, side, side)));
+    }
+
+    private void AddNames(TrainingBatch batch, Tensor seen, ForwardResult result)
+    {
+        // A final hidden state has unit mean square, a word's embedding unit norm: so patches come out like words, and
+        // heads that match words find them.
+        int count = seen.Size(0) * seen.Size(1);
+        Tensor rows = backend.Affine(backend.Reshape(seen, new Shape(count, seen.Size(2))), MathF.Sqrt(seen.Size(2)));
+        Tensor logits = network.Text.Logits(backend, rows);
+        int[] targets = [.. batch.PatchNames.Select(name => Math.Max(name, PatchNamer.Nothing))];
+        float[] weights = [.. batch.PatchNames.Select(name =>
+            name == PatchNamer.Unclear ? 0 : name == PatchNamer.Nothing ? NothingWeight : 1)];
+        result.NameLogits = logits;
+        result.Name = CrossEntropyLoss.Apply(backend, logits, targets, weights);
+        if (settings.Loss.Aim > 0)
+        {
+            // The head that turns states into mask queries reads a patch's place: what it needs is then in the patch,
+            // for the language model to carry to a phrase.
+            Tensor queries = network.Queries.Forward(backend, rows);
+            result.PatchAim = SpanDistanceLoss.Apply(backend, queries, PatchCodes(seen.Size(0), seen.Size(1)));
+        }
+    }
+
     private Tensor EncodeForMasks(TrainingBatch batch)
     {
         int side = network.Config.SamConfig.ImageSize;
@@ -247,7 +282,7 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         return backend.Reshape(masks, new Shape(masks.Size(0), size * size));
     }
 
-    private void AddMasks(TrainingBatch batch, Tensor pictures, Tensor flat, ForwardResult result)
+    private void AddSpans(TrainingBatch batch, Tensor? pictures, Tensor flat, ForwardResult result)
     {
         var spans = new List<Grounding>();
         var rows = new List<MaskRow>();
@@ -261,13 +296,24 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
             }
         }
 
-        if (spans.Count == 0)
+        if (spans.Count == 0 || (pictures is null && settings.Loss.Aim <= 0))
         {
             return;
         }
 
         Tensor queries = network.Queries.ForwardSpans(backend, flat, spans);
-        Tensor masks = ToLossSize(network.Feedback.Decode(backend, pictures, queries, rows));
+        if (settings.Loss.Aim > 0)
+        {
+            result.Aim = SpanDistanceLoss.Apply(backend, queries, PointCodes(batch.MaskTargets, spans.Count));
+        }
+
+        if (pictures is null)
+        {
+            return;
+        }
+
+        Tensor asked = MasksTeachText ? queries : backend.Detach(queries);
+        Tensor masks = ToLossSize(network.Feedback.Decode(backend, pictures, asked, rows));
         result.MaskLogits = masks;
         result.Mask = MaskLosses.FocalTversky(backend, masks, batch.MaskTargets, settings.Loss.MissWeight);
         result.MaskBce = MaskLosses.BinaryCrossEntropy(backend, masks, batch.MaskTargets);
@@ -277,12 +323,40 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         }
     }
 
+    // SAM's codes of the middles of patches, for every picture the same. Shape: [pictures * patches, C]
+    private Tensor PatchCodes(int pictures, int patches)
+    {
+        using IDisposable region = backend.NoGradient();
+        int grid = (int)Math.Sqrt(patches);
+        float cell = (float)network.Config.SamConfig.ImageSize / grid;
+        Tensor[] one = [.. Enumerable.Range(0, patches).Select(i => backend.Slice(network.Prompts.EncodePoints(backend,
+            [new SamPoint(((i % grid) + 0.5f) * cell, ((i / grid) + 0.5f) * cell, true)], []), 1, 0, 1))];
+        Tensor codes = backend.Reshape(backend.Concat(0, one), new Shape(patches, network.Config.SamConfig.OutChans));
+        return backend.Concat(0, [.. Enumerable.Repeat(codes, pictures)]);
+    }
+
+    // SAM's codes of points in the middle of the masks. Shape: [masks, C]
+    private Tensor PointCodes(float[] targets, int count)
+    {
+        using IDisposable region = backend.NoGradient();
+        int side = settings.MaskLossSize;
+        float cell = (float)network.Config.SamConfig.ImageSize / side;
+        var codes = new Tensor[count];
+        for (int mask = 0; mask < count; mask++)
+        {
+            SamPoint middle = PromptMaker.Middle(targets.AsSpan(mask * side * side, side * side), side, cell);
+            codes[mask] = backend.Slice(network.Prompts.EncodePoints(backend, [middle], []), 1, 0, 1);
+        }
+
+        return backend.Reshape(backend.Concat(0, codes), new Shape(count, network.Config.SamConfig.OutChans));
+    }
+
     private Tensor StartDistance(TrainingBatch batch, Tensor queries, List<Grounding> spans)
     {
         Tensor first;
         using (backend.NoGradient())
         {
-            (_, Tensor[] hidden) = RunText(Start!, batch);
+            (_, Tensor[] hidden) = RunText(Start!, batch, EncodeForText(Start!, batch));
             first = Start!.Queries.ForwardSpans(backend, Flatten(hidden), spans);
         }
 

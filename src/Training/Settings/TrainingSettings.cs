@@ -114,7 +114,7 @@ public sealed record TrainingSettings
             Require(origin, $"stages.{stage.Name}.steps", stage.Steps, 1, 100_000_000);
             Require(origin, $"stages.{stage.Name}.textRows", stage.TextRows, stage.UsesPictures ? 0 : 1, 4096);
             Require(origin, $"stages.{stage.Name}.promptsPerPicture", stage.PromptsPerPicture,
-                stage is { UsesPictures: true, UsesQuestions: false } ? 1 : 0, 64);
+                stage is { UsesPictures: true, UsesQuestions: false, NamesPatches: false } ? 1 : 0, 64);
             if (Loss.MissWeight is <= 0 or >= 1)
             {
                 throw new PixException(PixErrorKind.BrokenArtifact,
@@ -171,6 +171,14 @@ public sealed record LossWeights
     /// <summary>Binary cross-entropy of masks.</summary>
     public float MaskBce { get; init; } = 2;
 
+    /// <summary>Cross-entropy of projected patches against the embeddings of their things' words; not in the paper.
+    /// </summary>
+    public float Name { get; init; } = 1;
+
+    /// <summary>Distance of span queries to SAM's own code of a point in the middle of the thing; not in the paper. SAM
+    /// knows what to do with such a code, so masks are there as soon as the language model can say where.</summary>
+    public float Aim { get; init; }
+
     /// <summary>Distance of span states to those at the stage's start (KL); 0 saves the frozen model's forward
     /// pass.</summary>
     public float Start { get; init; } = 0.1f;
@@ -205,6 +213,10 @@ public sealed record StageSettings
     /// <summary>False for a stage that leaves SAM out: LLaVA's own training.</summary>
     public bool UsesMasks { get; init; } = true;
 
+    /// <summary>Whether the language model's encoder learns which thing covers a patch
+    /// (<see cref="LossWeights.Name"/>).</summary>
+    public bool NamesPatches { get; init; }
+
     /// <summary>Point and box prompts of each picture, decoded by SAM alone.</summary>
     public int PromptsPerPicture { get; init; }
 
@@ -213,6 +225,10 @@ public sealed record StageSettings
     /// learn where the thing is at a tenth of the cost of a mask, in the very states that the mask query is made of.
     /// </summary>
     public double LocateShare { get; init; }
+
+    /// <summary>False to keep the gradient of masks out of the language model, as long as queries are noise to the mask
+    /// decoder: they then learn from <see cref="LossWeights.Aim"/> alone.</summary>
+    public bool MasksTeachText { get; init; } = true;
 
     /// <summary>Weights whose names begin so are not changed in this stage.</summary>
     public IReadOnlyList<string> Frozen { get; init; } = [];
