@@ -47,7 +47,7 @@ public sealed class ClipVision
     public ClipVisionConfig Config { get; }
 
     /// <summary>Learned positions. Shape: [1 + patches, hidden].</summary>
-    internal Weight PositionTable => _positions;
+    public Weight PositionTable => _positions;
 
     /// <summary>Number of layers built; hidden states 0 .. this can be had.</summary>
     public int LayerCount => _layers.Length;

@@ -35,38 +35,6 @@ internal static class PromptMaker
             : new PromptRow(picture, MakePoint(coverage, side, cell, random), null);
     }
 
-    /// <summary>The centre of gravity of a mask, or the covered cell nearest to it when that is outside.</summary>
-    /// <param name="coverage">The mask. Shape: [side, side], 0..1.</param>
-    /// <param name="side">Side of the mask.</param>
-    /// <param name="cell">Side of a cell in pixels of SAM's input.</param>
-    public static SamPoint Middle(ReadOnlySpan<float> coverage, int side, float cell)
-    {
-        (double x, double y, double all) = (0, 0, 1e-9);
-        for (int i = 0; i < coverage.Length; i++)
-        {
-            x += coverage[i] * ((i % side) + 0.5);
-            y += coverage[i] * ((i / side) + 0.5);
-            all += coverage[i];
-        }
-
-        (x, y) = (x / all, y / all);
-        (double bestX, double bestY, double best) = (x, y, double.MaxValue);
-        for (int i = 0; i < coverage.Length; i++)
-        {
-            (double cellX, double cellY) = ((i % side) + 0.5, (i / side) + 0.5);
-            double distance = ((cellX - x) * (cellX - x)) + ((cellY - y) * (cellY - y));
-            if (coverage[i] > 0.5f && distance < best)
-            {
-                (bestX, bestY, best) = (cellX, cellY, distance);
-            }
-        }
-
-        // A centre that lies in a covered cell is within 0.71 cells of that cell's middle.
-        return best <= 0.5
-            ? new SamPoint((float)(x * cell), (float)(y * cell), true)
-            : new SamPoint((float)(bestX * cell), (float)(bestY * cell), true);
-    }
-
     private static SamPoint MakePoint(ReadOnlySpan<byte> coverage, int side, double cell, SeededRandom random)
     {
         var inside = new List<int>();

@@ -36,7 +36,8 @@ public sealed class TrainingBatch
     /// <summary>For each row where its first token lies in <see cref="Tokens"/>.</summary>
     public required int[] Offsets { get; init; }
 
-    /// <summary>Mask targets of all spans, row after row, in [0, 1]. Shape: [spans, side * side].</summary>
+    /// <summary>Mask targets of all spans, row after row, in [0, 1]; empty when no mask is decoded. Shape: [spans,
+    /// side * side].</summary>
     public required float[] MaskTargets { get; init; }
 
     /// <summary>For each patch of the language model's encoder the name of what covers it (see

@@ -10,7 +10,7 @@ namespace PixSearch.Training.Nano;
 /// place where the current token stood before and write what followed it (induction heads: Olsson et al. 2022). Random
 /// weights find the circuit too, after tens of millions of tokens; a model that learns on two cores sees some millions
 /// an hour. Weights shaped like trained ones are a known shortcut (mimetic initialisation: Trockman and Kolter, ICML
-/// 2023), and training changes them like all others. Half of the heads of the first three layers stay random.
+/// 2023), and training changes them like all others. Some heads of the first three layers stay random.
 /// </summary>
 /// <remarks>
 /// With P and U random orthogonal matrices: layer 0 adds U P e(previous) to the residual stream; layers 1 and 2 compare
@@ -25,6 +25,9 @@ internal static class CopyingStart
     // Scores: the previous token against its neighbours (about 4 apart), a match against noise (8, noise 2).
     private const float PositionBias = 6.3f;
     private const float MatchGain = 2.4f;
+
+    private const int FinderHeads = 2;
+    private const float PositionGain = 0.5f;
 
     // Row norms of values and outputs. Previous tokens arrive with the norm of the token itself, copies with twice
     // that.
@@ -84,7 +87,66 @@ internal static class CopyingStart
                 }
             }
         }
+
+        InstallFinders(weights, config, random);
     }
+
+    /// <summary>
+    /// Two more heads of layers 1 and 2: they look at every place where the current token stands, patches of a picture
+    /// included that bear its name (<see cref="Loading.PatchNamer"/>), and copy what is there, the place too.
+    /// </summary>
+    private static void InstallFinders(WeightStore weights, LlamaConfig config, SeededRandom random)
+    {
+        float[][] read = Orthogonal(config.HiddenSize, random);
+        int half = config.NumAttentionHeads / 2;
+        int size = config.HeadSize;
+        int[] slow = [.. Enumerable.Range(0, size / 2)
+            .Where(i => Math.Pow(config.RopeTheta, -2.0 * i / size) * Reach < 1)];
+        int[] content = [.. slow, .. slow.Select(i => i + (size / 2))];
+        int next = 0;
+        for (int layer = 1; layer <= 2; layer++)
+        {
+            var heads = new Heads(weights, config, layer);
+            for (int head = half; head < Math.Min(half + FinderHeads, config.NumAttentionHeads); head++)
+            {
+                for (int r = 0; r < size; r++)
+                {
+                    int row = (head * size) + r;
+                    float[] copied = read[next++ % read.Length];
+                    Put(heads.Value, row, copied, CopyGain);
+                    PutColumn(heads.Output, row, copied, CopyGain);
+                    int place = Array.IndexOf(content, r);
+                    float[] matched = read[((head * content.Length) + (layer * 97) + Math.Max(place, 0)) % read.Length];
+                    Put(heads.Query, row, matched, place < 0 ? 0 : MatchGain);
+                    Put(heads.Key, row, matched, place < 0 ? 0 : MatchGain);
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// Positions of a vision transformer's patches as sines over rows and columns (cf. MAE, arXiv 2111.06377), as strong
+    /// as what a patch shows: tables that start near zero take long to be heard.
+    /// </summary>
+    internal static void InstallPositions(Weight table, int grid)
+    {
+        int width = table.Shape[1];
+        int quarter = width / 4;
+        for (int patch = 0; patch < grid * grid; patch++)
+        {
+            Span<float> row = table.Plain!.Span.Slice((patch + 1) * width, width);
+            for (int i = 0; i < quarter; i++)
+            {
+                // From one wave over eight pictures to one over two patches.
+                double frequency = Math.PI / 4 / grid * Math.Pow(4.0 * grid, (double)i / Math.Max(1, quarter - 1));
+                (row[i], row[quarter + i]) = Wave(frequency * ((patch % grid) + 0.5));
+                (row[(2 * quarter) + i], row[(3 * quarter) + i]) = Wave(frequency * ((patch / grid) + 0.5));
+            }
+        }
+    }
+
+    private static (float Sine, float Cosine) Wave(double angle) =>
+        (PositionGain * (float)Math.Sin(angle), PositionGain * (float)Math.Cos(angle));
 
     private static void Put(Weight weight, int row, float[] numbers, float gain)
     {

@@ -27,17 +27,11 @@ public sealed class ForwardResult
     /// <summary>Distance of span queries to the stage's start; null when it is off.</summary>
     public Tensor? Start { get; set; }
 
-    /// <summary>Distance of queries made of patches to the codes of their middles; null when it is off.</summary>
-    public Tensor? PatchAim { get; set; }
-
     /// <summary>Names of patches; null when they are not named.</summary>
     public Tensor? Name { get; set; }
 
     /// <summary>Scores of names. Shape: [pictures * patches, vocabulary].</summary>
     public Tensor? NameLogits { get; set; }
-
-    /// <summary>Distance of span queries to the code of a point inside the thing; null when it is off.</summary>
-    public Tensor? Aim { get; set; }
 
     /// <summary>Focal Tversky of point and box prompts; null when there are none.</summary>
     public Tensor? Prompt { get; set; }
@@ -74,7 +68,7 @@ public sealed class ForwardResult
             (Language, weights.Language), (Plain, weights.Plain), (Span, weights.Span), (Mask, weights.Mask),
                 (MaskBce, weights.MaskBce),
             (Start, weights.Start), (Prompt, weights.Mask), (PromptBce, weights.MaskBce),
-            (Aim, weights.Aim), (Name, weights.Name), (PatchAim, weights.Aim),
+            (Name, weights.Name),
         ];
         return all.Where(pair => pair.Loss is not null && pair.Weight != 0).Select(pair => (pair.Loss!, pair.Weight));
     }
@@ -82,13 +76,11 @@ public sealed class ForwardResult
     /// <summary>The losses as numbers; NaN where there is none.</summary>
     public LossValues Values() =>
         new(Number(Total), Number(Language), Number(Plain), Number(Span), Number(Mask), Number(MaskBce),
-            Number(Start), Number(Prompt), Number(Aim),
-            Number(Name), Number(PatchAim));
+            Number(Start), Number(Prompt), Number(Name));
 
     private static float Number(Tensor? loss) => loss is null ? float.NaN : loss.Span[0];
 }
 
 /// <summary>Losses as numbers; NaN for "none in this batch".</summary>
 public readonly record struct LossValues(float Total, float Language, float Plain, float Span, float Mask,
-    float MaskBce, float Start, float Prompt, float Aim, float Name,
-    float PatchAim);
+    float MaskBce, float Start, float Prompt, float Name);

@@ -155,7 +155,7 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
             _maskBatches += masks ? 1 : 0;
             _losses = new LossValues(_losses.Total + values.Total, _losses.Language + values.Language, 0,
                 _losses.Span + (masks ? values.Span : 0), _losses.Mask + (masks ? values.Mask : 0),
-                _losses.MaskBce + (masks ? values.MaskBce : 0), 0, 0, 0, 0, 0);
+                _losses.MaskBce + (masks ? values.MaskBce : 0), 0, 0, 0);
         }
 
         public void AddText(string kind, bool exact, bool answered)

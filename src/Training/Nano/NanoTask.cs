@@ -48,9 +48,17 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
         (_backend, _config, _settings, _tokenizerFile) = (backend, config, settings, tokenizerFile);
         _weights = new WeightStore(new RandomWeights(backend, settings.Seed));
         Network = new PixSearchNetwork(_weights, config);
+        int grid = config.VisionConfig.ImageSize / config.VisionConfig.PatchSize;
+        if (settings.Stages.Any(stage => stage.NamesPatches) && settings.MaskLossSize % grid != 0)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact, $"namesPatches needs a maskLossSize that is a multiple "
+                + $"of the {grid} patches along a side; it is {settings.MaskLossSize}.");
+        }
+
         if (settings.CopyingStart)
         {
             CopyingStart.Install(_weights, config.TextConfig, settings.Seed);
+            CopyingStart.InstallPositions(Network.Vision.PositionTable, grid);
         }
 
         _learned = _weights.All.Where(weight => weight.Trainable).Select(weight => weight.Name)
@@ -67,7 +75,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             settings.MaskLossSize);
         _forward = new TrainingForward(Network, backend, samples.Prefix, settings);
         _builder = new BatchBuilder(store, settings.MaskLossSize, config.SamConfig.ImageSize,
-            config.VisionConfig.ImageSize / config.VisionConfig.PatchSize);
+            grid);
         (_prefix, _copyTasks) = (samples.Prefix, new CopyTasks(tokenizer, settings.TokensMax));
         _sampler = new BatchSampler(TrainingSet, settings.Seed, settings.BatchPictures);
         int prefixSlots = samples.Prefix.Length + Network.PictureSlots;
@@ -98,7 +106,6 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             weight.Trainable = !stage.Frozen.Any(prefix => weight.Name.StartsWith(prefix, StringComparison.Ordinal));
         }
 
-        _forward.MasksTeachText = stage.MasksTeachText;
         _firstStage ??= _settings.Stages[0].Name;
         if (!_keepsStart || stage.Name == _firstStage)
         {
@@ -174,8 +181,8 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             new Metric("loss", values.Total), new Metric("text", values.Language),
             new Metric("plain", values.Plain), new Metric("span", values.Span),
             new Metric("tversky", values.Mask), new Metric("bce", values.MaskBce), new Metric("start", values.Start),
-            new Metric("prompt", values.Prompt), new Metric("aim", values.Aim),
-            new Metric("name", values.Name), new Metric("patch_aim", values.PatchAim),
+            new Metric("prompt", values.Prompt),
+            new Metric("name", values.Name),
         ]);
     }
 

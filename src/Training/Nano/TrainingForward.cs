@@ -1,7 +1,6 @@
 using PixSearch.Autodiff;
 using PixSearch.Models;
 using PixSearch.Models.Plum;
-using PixSearch.Models.Sam;
 using PixSearch.Models.Text;
 using PixSearch.Tensors;
 using PixSearch.Training.Loading;
@@ -30,9 +29,6 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
     /// <summary>A copy of the network as it was when the stage began, for the KL loss; null for none.</summary>
     public PixSearchNetwork? Start { get; set; }
 
-    /// <summary>Whether the gradient of masks flows on into the language model.</summary>
-    public bool MasksTeachText { get; set; } = true;
-
     /// <summary>Runs a batch. Results live in the caller's <see cref="TensorScope"/>.</summary>
     public ForwardResult Run(TrainingBatch batch)
     {
@@ -50,7 +46,10 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
             Tensor flat = Flatten(hidden);
             AddLanguage(batch, flat, result);
             AddTagger(batch, before, hidden, result);
-            AddSpans(batch, pictures, flat, result);
+            if (pictures is not null)
+            {
+                AddMasks(batch, pictures, flat, result);
+            }
         }
 
         if (pictures is not null && batch.Prompts.Count > 0)
@@ -237,13 +236,6 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
             name == PatchNamer.Unclear ? 0 : name == PatchNamer.Nothing ? NothingWeight : 1)];
         result.NameLogits = logits;
         result.Name = CrossEntropyLoss.Apply(backend, logits, targets, weights);
-        if (settings.Loss.Aim > 0)
-        {
-            // The head that turns states into mask queries reads a patch's place: what it needs is then in the patch,
-            // for the language model to carry to a phrase.
-            Tensor queries = network.Queries.Forward(backend, rows);
-            result.PatchAim = SpanDistanceLoss.Apply(backend, queries, PatchCodes(seen.Size(0), seen.Size(1)));
-        }
     }
 
     private Tensor EncodeForMasks(TrainingBatch batch)
@@ -282,7 +274,7 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         return backend.Reshape(masks, new Shape(masks.Size(0), size * size));
     }
 
-    private void AddSpans(TrainingBatch batch, Tensor? pictures, Tensor flat, ForwardResult result)
+    private void AddMasks(TrainingBatch batch, Tensor pictures, Tensor flat, ForwardResult result)
     {
         var spans = new List<Grounding>();
         var rows = new List<MaskRow>();
@@ -296,24 +288,13 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
             }
         }
 
-        if (spans.Count == 0 || (pictures is null && settings.Loss.Aim <= 0))
+        if (spans.Count == 0)
         {
             return;
         }
 
         Tensor queries = network.Queries.ForwardSpans(backend, flat, spans);
-        if (settings.Loss.Aim > 0)
-        {
-            result.Aim = SpanDistanceLoss.Apply(backend, queries, PointCodes(batch.MaskTargets, spans.Count));
-        }
-
-        if (pictures is null)
-        {
-            return;
-        }
-
-        Tensor asked = MasksTeachText ? queries : backend.Detach(queries);
-        Tensor masks = ToLossSize(network.Feedback.Decode(backend, pictures, asked, rows));
+        Tensor masks = ToLossSize(network.Feedback.Decode(backend, pictures, queries, rows));
         result.MaskLogits = masks;
         result.Mask = MaskLosses.FocalTversky(backend, masks, batch.MaskTargets, settings.Loss.MissWeight);
         result.MaskBce = MaskLosses.BinaryCrossEntropy(backend, masks, batch.MaskTargets);
@@ -321,34 +302,6 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
         {
             result.Start = StartDistance(batch, queries, spans);
         }
-    }
-
-    // SAM's codes of the middles of patches, for every picture the same. Shape: [pictures * patches, C]
-    private Tensor PatchCodes(int pictures, int patches)
-    {
-        using IDisposable region = backend.NoGradient();
-        int grid = (int)Math.Sqrt(patches);
-        float cell = (float)network.Config.SamConfig.ImageSize / grid;
-        Tensor[] one = [.. Enumerable.Range(0, patches).Select(i => backend.Slice(network.Prompts.EncodePoints(backend,
-            [new SamPoint(((i % grid) + 0.5f) * cell, ((i / grid) + 0.5f) * cell, true)], []), 1, 0, 1))];
-        Tensor codes = backend.Reshape(backend.Concat(0, one), new Shape(patches, network.Config.SamConfig.OutChans));
-        return backend.Concat(0, [.. Enumerable.Repeat(codes, pictures)]);
-    }
-
-    // SAM's codes of points in the middle of the masks. Shape: [masks, C]
-    private Tensor PointCodes(float[] targets, int count)
-    {
-        using IDisposable region = backend.NoGradient();
-        int side = settings.MaskLossSize;
-        float cell = (float)network.Config.SamConfig.ImageSize / side;
-        var codes = new Tensor[count];
-        for (int mask = 0; mask < count; mask++)
-        {
-            SamPoint middle = PromptMaker.Middle(targets.AsSpan(mask * side * side, side * side), side, cell);
-            codes[mask] = backend.Slice(network.Prompts.EncodePoints(backend, [middle], []), 1, 0, 1);
-        }
-
-        return backend.Reshape(backend.Concat(0, codes), new Shape(count, network.Config.SamConfig.OutChans));
     }
 
     private Tensor StartDistance(TrainingBatch batch, Tensor queries, List<Grounding> spans)

@@ -22,8 +22,8 @@ public sealed record TrainingSettings
     /// <summary>Of the weights' start and of the order of samples.</summary>
     public ulong Seed { get; init; } = 1;
 
-    /// <summary>Whether the language model starts with heads that copy (<see cref="Nano.CopyingStart"/>) instead of
-    /// random ones.</summary>
+    /// <summary>Whether the language model starts with heads that copy and find, and its encoder with positions that
+    /// are heard (<see cref="Nano.CopyingStart"/>), instead of random ones.</summary>
     public bool CopyingStart { get; init; }
 
     /// <summary>Pictures in a micro-batch; each is encoded once.</summary>
@@ -175,10 +175,6 @@ public sealed record LossWeights
     /// </summary>
     public float Name { get; init; } = 1;
 
-    /// <summary>Distance of span queries to SAM's own code of a point in the middle of the thing; not in the paper. SAM
-    /// knows what to do with such a code, so masks are there as soon as the language model can say where.</summary>
-    public float Aim { get; init; }
-
     /// <summary>Distance of span states to those at the stage's start (KL); 0 saves the frozen model's forward
     /// pass.</summary>
     public float Start { get; init; } = 0.1f;
@@ -225,10 +221,6 @@ public sealed record StageSettings
     /// learn where the thing is at a tenth of the cost of a mask, in the very states that the mask query is made of.
     /// </summary>
     public double LocateShare { get; init; }
-
-    /// <summary>False to keep the gradient of masks out of the language model, as long as queries are noise to the mask
-    /// decoder: they then learn from <see cref="LossWeights.Aim"/> alone.</summary>
-    public bool MasksTeachText { get; init; } = true;
 
     /// <summary>Weights whose names begin so are not changed in this stage.</summary>
     public IReadOnlyList<string> Frozen { get; init; } = [];
