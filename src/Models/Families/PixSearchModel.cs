@@ -37,6 +37,7 @@ public sealed class PixSearchModel : LlavaSamModel
     {
         Tensor queries = Network.Queries.ForwardSpans(Backend, hidden, groundings);
         MaskRow[] rows = new MaskRow[groundings.Count]; // one picture, one answer
-        return Network.Feedback.Decode(Backend, features, queries, rows);
+        Tensor masks = Network.Feedback.Decode(Backend, features, queries, rows);
+        return Network.Config.MaskRefinement ? MaskRefinement.Refine(Backend, Network, features, masks) : masks;
     }
 }

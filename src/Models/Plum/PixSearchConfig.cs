@@ -22,6 +22,12 @@ public sealed record PixSearchConfig : LlavaSamConfig
     /// <summary>Heads of the mask pooler.</summary>
     public int PoolerHeads { get; init; } = 8;
 
+    /// <summary>
+    /// Whether a span's mask is decoded once more from a point in its middle (<see cref="MaskRefinement"/>). Not in the
+    /// paper, and off unless a configuration asks for it.
+    /// </summary>
+    public bool MaskRefinement { get; init; }
+
     /// <summary>The configuration of pixsearch-nano; <paramref name="vocabularySize"/> is that of its
     /// tokenizer.</summary>
     public static PixSearchConfig Nano(int vocabularySize) => new()
@@ -36,11 +42,14 @@ public sealed record PixSearchConfig : LlavaSamConfig
             IntermediateSize = 688,
             VocabSize = vocabularySize,
             MaxPositionEmbeddings = 1024,
+            RopeTheta = 1_000_000,
+            TieWordEmbeddings = true,
+            AttentionBias = true,
         },
         VisionConfig = new ClipVisionConfig
         {
             ImageSize = 192,
-            PatchSize = 16,
+            PatchSize = 24,
             HiddenSize = 192,
             NumHiddenLayers = 4,
             NumAttentionHeads = 6,

@@ -106,6 +106,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
             weight.Trainable = !stage.Frozen.Any(prefix => weight.Name.StartsWith(prefix, StringComparison.Ordinal));
         }
 
+        _forward.MaskGradientIntoText = stage.MaskGradientIntoText;
         _firstStage ??= _settings.Stages[0].Name;
         if (!_keepsStart || stage.Name == _firstStage)
         {

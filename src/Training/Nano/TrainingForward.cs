@@ -29,6 +29,9 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
     /// <summary>A copy of the network as it was when the stage began, for the KL loss; null for none.</summary>
     public PixSearchNetwork? Start { get; set; }
 
+    /// <summary>Share of the masks' gradient that reaches the language model, 0..1.</summary>
+    public float MaskGradientIntoText { get; set; } = 1;
+
     /// <summary>Runs a batch. Results live in the caller's <see cref="TensorScope"/>.</summary>
     public ForwardResult Run(TrainingBatch batch)
     {
@@ -293,7 +296,11 @@ public sealed class TrainingForward(PixSearchNetwork network, AutodiffBackend ba
             return;
         }
 
-        Tensor queries = network.Queries.ForwardSpans(backend, flat, spans);
+        // The same numbers, of which only a share is recorded.
+        float share = MaskGradientIntoText;
+        Tensor states = share == 1 ? flat
+            : backend.Add(backend.Affine(backend.Detach(flat), 1 - share), backend.Affine(flat, share));
+        Tensor queries = network.Queries.ForwardSpans(backend, states, spans);
         Tensor masks = ToLossSize(network.Feedback.Decode(backend, pictures, queries, rows));
         result.MaskLogits = masks;
         result.Mask = MaskLosses.FocalTversky(backend, masks, batch.MaskTargets, settings.Loss.MissWeight);

@@ -129,6 +129,12 @@ public sealed record TrainingSettings
                     + "and one must be positive.");
             }
 
+            if (stage.MaskGradientIntoText is < 0 or > 1)
+            {
+                throw new PixException(PixErrorKind.BrokenArtifact, $"Training settings '{origin}': stage "
+                    + $"'{stage.Name}' has a maskGradientIntoText of {stage.MaskGradientIntoText}; it must be in 0..1.");
+            }
+
             if (stage.Schedule.Peak <= 0 || stage.SegmentShare is < 0 or > 1 || stage.LocateShare is < 0 or > 1)
             {
                 throw new PixException(PixErrorKind.BrokenArtifact,
@@ -221,6 +227,10 @@ public sealed record StageSettings
     /// learn where the thing is at a tenth of the cost of a mask, in the very states that the mask query is made of.
     /// </summary>
     public double LocateShare { get; init; }
+
+    /// <summary>Share of the masks' gradient that goes on from the query head into the language model, 0..1; 1 as
+    /// published. While masks are rough their gradient is mostly noise, and a small decoder forgets how to copy.</summary>
+    public float MaskGradientIntoText { get; init; } = 1;
 
     /// <summary>Weights whose names begin so are not changed in this stage.</summary>
     public IReadOnlyList<string> Frozen { get; init; } = [];

@@ -228,4 +228,20 @@ public sealed class LoadingTests
 
         Assert.InRange(boxes, 5, 40);
     }
+
+    [Fact]
+    public void PatchNamer_PatchOfThing_HasItsWord()
+    {
+        using var world = new TinyWorld();
+        SampleSet set = SampleSet.Load([world.Folder], "train", new SampleTokenizer(world.Tokenizer), 256);
+        var store = new PictureStore([], 16);
+
+        // The square of picture 0 covers pixels 4..15 x 8..19 of 32: of four patches a side, in columns 0, 1 and rows
+        // 1, 2, half, all, a quarter and half.
+        int square = world.Tokenizer.Encode(" square")[0];
+        int[] names = new PatchNamer(store, 16, 4).Name(set.Groups[0][0].Things);
+        int[] expected = new int[16];
+        (expected[4], expected[5], expected[8], expected[9]) = (square, square, square, square);
+        Assert.Equal(expected, names);
+    }
 }

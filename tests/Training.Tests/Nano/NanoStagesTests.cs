@@ -41,6 +41,44 @@ public sealed class NanoStagesTests
     }
 
     [Fact]
+    public void NameStage_Patches_LearnTheWordsOfTheirThings()
+    {
+        (Dictionary<string, float[]> before, Dictionary<string, float[]> after, IReadOnlyList<Metric> metrics) =
+            Run(new StageSettings
+            {
+                Name = "name",
+                Steps = 60,
+                UsesQuestions = false,
+                UsesMasks = false,
+                NamesPatches = true,
+                Frozen = ["model.embed_tokens"],
+                Schedule = s_schedule,
+            });
+        double names = metrics.Single(metric => metric.Name == "names").Value;
+        Assert.True(names >= 0.9, $"{names:P0} of the patches with a thing are named");
+        string[] changed = [.. before.Keys.Where(name => !before[name].AsSpan().SequenceEqual(after[name]))];
+        Assert.NotEmpty(changed);
+        Assert.All(changed, name => Assert.True(name.Contains("vision_tower", StringComparison.Ordinal)
+            || name.Contains("mm_projector", StringComparison.Ordinal), name));
+    }
+
+    [Fact]
+    public void MaskGradientIntoText_None_LeavesTheDecoderToItsText()
+    {
+        // Masks alone count: what reaches the language model comes through the query head.
+        StageSettings stage = new()
+        {
+            Name = "segment", Steps = 2, SegmentShare = 1, MaskGradientIntoText = 0, Schedule = s_schedule,
+        };
+        var masksOnly = new LossWeights { Language = 0, Plain = 0, Span = 0, Start = 0 };
+        (Dictionary<string, float[]> before, Dictionary<string, float[]> after, _) = Run(stage, masksOnly);
+        Assert.Equal(before["model.layers.0.mlp.up_proj.weight"], after["model.layers.0.mlp.up_proj.weight"]);
+        Assert.NotEqual(before["model.text_hidden_fcs.0.0.weight"], after["model.text_hidden_fcs.0.0.weight"]);
+        (before, after, _) = Run(stage with { MaskGradientIntoText = 1 }, masksOnly);
+        Assert.NotEqual(before["model.layers.0.mlp.up_proj.weight"], after["model.layers.0.mlp.up_proj.weight"]);
+    }
+
+    [Fact]
     public void FrozenWeights_KeepTheirNumbers()
     {
         const string encoder = Sam + "image_encoder.";
@@ -54,7 +92,7 @@ public sealed class NanoStagesTests
     }
 
     private static (Dictionary<string, float[]> Before, Dictionary<string, float[]> After, IReadOnlyList<Metric>)
-        Run(StageSettings stage)
+        Run(StageSettings stage, LossWeights? loss = null)
     {
         using var world = new TinyWorld();
         string folder = Path.Combine(world.Folder, "run");
@@ -66,7 +104,7 @@ public sealed class NanoStagesTests
             LocateQuestions = 2,
             MaskLossSize = 16,
             EvaluateSamples = 8,
-            Loss = new LossWeights { Start = 0 },
+            Loss = loss ?? new LossWeights { Start = 0 },
             Stages = [stage],
         };
         using var inner = new CpuBackend();
