@@ -125,8 +125,8 @@ internal static class CopyingStart
     }
 
     /// <summary>
-    /// Positions of a vision transformer's patches as sines over rows and columns (cf. MAE, arXiv 2111.06377), as strong
-    /// as what a patch shows: tables that start near zero take long to be heard.
+    /// Positions of a vision transformer's patches as sines over rows and columns (cf. MAE, arXiv 2111.06377), as
+    /// strong as what a patch shows: tables that start near zero take long to be heard.
     /// </summary>
     internal static void InstallPositions(Weight table, int grid)
     {

@@ -176,7 +176,8 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     {
         ForwardResult result = _forward.Run(batch);
         LossValues values = result.Values();
-        int samples = Math.Max(batch.PictureCount, batch.RowCount) + batch.Prompts.Count + (batch.Text?.Rows.Count ?? 0);
+        int samples = Math.Max(batch.PictureCount, batch.RowCount) + batch.Prompts.Count
+            + (batch.Text?.Rows.Count ?? 0);
         return new TaskStep(result.Total!, samples,
         [
             new Metric("loss", values.Total), new Metric("text", values.Language),

@@ -132,7 +132,8 @@ public sealed record TrainingSettings
             if (stage.MaskGradientIntoText is < 0 or > 1)
             {
                 throw new PixException(PixErrorKind.BrokenArtifact, $"Training settings '{origin}': stage "
-                    + $"'{stage.Name}' has a maskGradientIntoText of {stage.MaskGradientIntoText}; it must be in 0..1.");
+                    + $"'{stage.Name}' has a maskGradientIntoText of {stage.MaskGradientIntoText}; "
+                    + "it must be in 0..1.");
             }
 
             if (stage.Schedule.Peak <= 0 || stage.SegmentShare is < 0 or > 1 || stage.LocateShare is < 0 or > 1)
@@ -228,8 +229,10 @@ public sealed record StageSettings
     /// </summary>
     public double LocateShare { get; init; }
 
-    /// <summary>Share of the masks' gradient that goes on from the query head into the language model, 0..1; 1 as
-    /// published. While masks are rough their gradient is mostly noise, and a small decoder forgets how to copy.</summary>
+    /// <summary>
+    /// Share of the masks' gradient that goes on from the query head into the language model, 0..1; 1 as published.
+    /// While masks are rough their gradient is mostly noise, and a small decoder forgets how to copy.
+    /// </summary>
     public float MaskGradientIntoText { get; init; } = 1;
 
     /// <summary>Weights whose names begin so are not changed in this stage.</summary>

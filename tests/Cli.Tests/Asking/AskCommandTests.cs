@@ -26,7 +26,7 @@ public sealed class AskCommandTests(NanoFolder nano) : IClassFixture<NanoFolder>
             events.Select(item => item.GetProperty("sequence").GetInt32()));
         Assert.Equal("finished", events[^1].GetProperty("type").GetString());
         Assert.Equal("usage", events[^2].GetProperty("type").GetString());
-        Assert.Equal(144, events[^2].GetProperty("imageTokens").GetInt32());
+        Assert.Equal(64, events[^2].GetProperty("imageTokens").GetInt32());
         Assert.InRange(first.MemoryPeak, 1, MemoryMax);
     }
 

@@ -33,7 +33,7 @@ public sealed class CopyingStartTests
         double without = Copied(seed, install: false);
         double with = Copied(seed, install: true);
         Assert.True(without <= 0.1, $"seed {seed}: a random decoder copies {without:P0}");
-        Assert.True(with >= 0.5, $"seed {seed}: with the start {with:P0} are copied");
+        Assert.True(with >= 0.3, $"seed {seed}: with the start {with:P0} are copied");
     }
 
     [Fact]

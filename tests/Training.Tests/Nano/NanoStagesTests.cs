@@ -51,7 +51,7 @@ public sealed class NanoStagesTests
                 UsesQuestions = false,
                 UsesMasks = false,
                 NamesPatches = true,
-                Frozen = ["model.embed_tokens"],
+                Frozen = ["model.embed_tokens", "lm_head"],
                 Schedule = s_schedule,
             });
         double names = metrics.Single(metric => metric.Name == "names").Value;
