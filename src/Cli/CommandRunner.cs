@@ -41,5 +41,11 @@ internal static class CommandRunner
             Console.Error.WriteLine($"px: {error.Message}");
             return BadInput;
         }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // What the system says of a path that a user named: no room, no permission, a file in the place of a folder.
+            Console.Error.WriteLine($"px: {error.Message.ReplaceLineEndings(" ")}");
+            return BadInput;
+        }
     }
 }

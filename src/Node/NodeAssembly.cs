@@ -26,6 +26,9 @@ public sealed record NodeSetup
     /// own.</summary>
     public required Func<IBackend> Backend { get; init; }
 
+    /// <summary>How the models' matrices are held in memory; null: as their files store them.</summary>
+    public WeightType? Weights { get; init; }
+
     /// <summary>Settings. The engine's page count is raised to hold <see cref="ContextsMin"/> contexts.</summary>
     public NodeOptions Options { get; init; } = new();
 
@@ -94,7 +97,7 @@ public sealed class NodeAssembly : IAsyncDisposable
     private ISegmentingModel OpenModel(NodeSetup setup, string folder)
     {
         IBackend backend = Own(setup.Backend());
-        return Own(ModelFolder.Load(backend, folder));
+        return Own(ModelFolder.Load(backend, folder, setup.Weights));
     }
 
     private void OpenRetriever(NodeSetup setup)

@@ -64,6 +64,24 @@ public interface IBackend : IDisposable
     /// <summary>A weight as an F32 tensor: a view where it is stored so, else a widened copy.</summary>
     Tensor Use(Weight weight);
 
+    /// <summary>
+    /// A weight whose numbers are read in pieces, in ascending order and each once, so that they need not all be in
+    /// memory as F32.
+    /// </summary>
+    /// <param name="name">Name in the checkpoint.</param>
+    /// <param name="shape">Its sizes.</param>
+    /// <param name="packed">
+    /// How a matrix that only <see cref="Linear"/> and <see cref="Embedding"/> read may be stored; null for plain F32.
+    /// A backend that cannot store it so keeps F32.
+    /// </param>
+    /// <param name="read">Gives the numbers, row-major.</param>
+    Weight Load(string name, Shape shape, WeightType? packed, WeightReader read)
+    {
+        float[] numbers = new float[shape.Count];
+        read(0, numbers);
+        return new Weight(name, From(numbers, shape));
+    }
+
     // ---- shape
     // --------------------------------------------------------------------------------------------------------
 

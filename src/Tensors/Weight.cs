@@ -13,6 +13,9 @@ public enum WeightType
     Q8,
 }
 
+/// <summary>Gives elements [start, start + destination.Length) of a weight, row-major.</summary>
+public delegate void WeightReader(long start, Span<float> destination);
+
 /// <summary>
 /// A learned array with the name it has in the checkpoint. In training it is a plain F32 tensor that the optimizer
 /// changes; for

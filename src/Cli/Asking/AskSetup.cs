@@ -34,6 +34,9 @@ internal sealed class AskSetup
     /// <summary>Where to compute.</summary>
     public Option<string> Backend { get; } = BackendChoice.Option();
 
+    /// <summary>How matrices are held.</summary>
+    public Option<string> Weights { get; } = WeightsChoice.Option();
+
     /// <summary>Adds the options to a command.</summary>
     public void AddTo(Command command)
     {
@@ -41,6 +44,7 @@ internal sealed class AskSetup
         command.Add(Index);
         command.Add(Encoder);
         command.Add(Backend);
+        command.Add(Weights);
     }
 
     /// <summary>Opens the node that the parsed options describe.</summary>
@@ -65,6 +69,7 @@ internal sealed class AskSetup
             Indexes = indexes,
             Encoder = indexes.Length == 0 ? "" : FolderOf("index encoder", parsed.GetValue(Encoder)!),
             Backend = () => BackendChoice.Create(backend),
+            Weights = WeightsChoice.Parse(parsed.GetValue(Weights)),
             Sessions = sessions,
             ContextsMin = contexts,
             Options = new NodeOptions { Engine = engine ?? new EngineOptions() },

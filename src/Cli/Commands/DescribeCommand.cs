@@ -1,5 +1,6 @@
 using System.CommandLine;
 using PixSearch.Abstractions;
+using PixSearch.Cli.Asking;
 using PixSearch.Imaging;
 using PixSearch.Models;
 using PixSearch.Models.Families;
@@ -25,10 +26,11 @@ internal static class DescribeCommand
         var model = new Option<string>("--model") { Description = "Folder of a Pixel-SAIL model.", Required = true };
         var tokens = new Option<int>("--max-tokens") { Description = "Longest answer.", DefaultValueFactory = _ =>
             512 };
+        Option<string> weights = WeightsChoice.Option();
         Option<string> backend = BackendChoice.Option();
         var command = new Command("describe", "Describe a region of a picture (Pixel-SAIL).")
         {
-            picture, region, question, model, tokens, backend,
+            picture, region, question, model, tokens, weights, backend,
         };
         command.SetAction((parsed, cancellation) =>
         {
@@ -41,7 +43,8 @@ internal static class DescribeCommand
 
             RgbImage image = PictureCodec.DecodeFile(parsed.GetValue(picture)!);
             using IBackend engine = BackendChoice.Create(parsed.GetValue(backend));
-            using ISegmentingModel loaded = ModelFolder.Load(engine, parsed.GetValue(model)!);
+            using ISegmentingModel loaded = ModelFolder.Load(engine, AskSetup.FolderOf("model", parsed.GetValue(model)!),
+                WeightsChoice.Parse(parsed.GetValue(weights)));
             if (loaded is not IVisualPromptModel sail)
             {
                 throw new PixException(PixErrorKind.InvalidArgument,

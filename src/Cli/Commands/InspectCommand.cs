@@ -1,12 +1,15 @@
 using System.CommandLine;
+using System.Diagnostics;
 using PixSearch.Models.Checkpoints;
 using PixSearch.Models.Checkpoints.Published;
+using PixSearch.Models.Weights;
+using PixSearch.Tensors;
 
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// <c>px inspect</c>: what a checkpoint is, its configuration, its tensors, and what it lacks. Reads headers only. Exit
-/// code 1 when something is missing or mis-shaped.
+/// <c>px inspect</c>: what a checkpoint is, its configuration, its tensors, the memory that it takes, and what it lacks.
+/// Reads headers only, but with <c>--load</c>. Exit code 1 when something is missing or mis-shaped.
 /// </summary>
 internal static class InspectCommand
 {
@@ -20,8 +23,13 @@ internal static class InspectCommand
         var vision = new Option<string?>("--vision") { Description =
             "CLIP's checkpoint, where the file leaves it out." };
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
-        var command = new Command("inspect", "Show what a checkpoint holds and what it lacks.") { path, vision,
-            tensors };
+        var load = new Option<bool>("--load") { Description = "Load all weights and say how long and how much it took." };
+        Option<string> weights = WeightsChoice.Option();
+        Option<string> backend = BackendChoice.Option();
+        var command = new Command("inspect", "Show what a checkpoint holds and what it lacks.")
+        {
+            path, vision, tensors, load, weights, backend,
+        };
         command.SetAction(parsed =>
         {
             using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(parsed.GetValue(path)!,
@@ -37,7 +45,13 @@ internal static class InspectCommand
                 }
             }
 
-            return PrintCheck(output, checkpoint);
+            int exit = PrintCheck(output, checkpoint);
+            if (parsed.GetValue(load))
+            {
+                Load(output, checkpoint, parsed.GetValue(backend), WeightsChoice.Parse(parsed.GetValue(weights)));
+            }
+
+            return exit;
         });
         return command;
     }
@@ -45,9 +59,9 @@ internal static class InspectCommand
     private static void PrintSummary(TextWriter output, PublishedCheckpoint checkpoint)
     {
         IReadOnlyCollection<TensorEntry> entries = [.. checkpoint.Source.Tensors.Values];
-        string own = checkpoint.OwnType is null ? "" : $" (the project's own layout, model_type {checkpoint.OwnType})";
         output.WriteLine($"{checkpoint.Source.Origin}");
-        output.WriteLine($"layout      {checkpoint.Layout}{own}");
+        output.WriteLine($"layout      {(checkpoint.OwnType is null ? $"{checkpoint.Layout}" : "the project's own")}");
+        output.WriteLine($"family      {checkpoint.ModelType ?? "none: only a part of a model"}");
         long numbers = entries.Sum(entry => (long)entry.Shape.Count);
         string bytes = Bytes(entries.Sum(entry => entry.ByteCount));
         output.WriteLine(FormattableString.Invariant($"tensors     {entries.Count}, {numbers:N0} numbers, {bytes}"));
@@ -72,12 +86,26 @@ internal static class InspectCommand
             return 0;
         }
 
+        string[] memory = [.. new WeightType?[] { null, WeightType.F32, WeightType.BF16, WeightType.Q8 }.Select(type =>
+            $"{type?.ToString().ToLowerInvariant() ?? "auto"} {Bytes(check.MemoryBytes(type))}")];
+        output.WriteLine($"memory      {string.Join(", ", memory)} (--weights)");
         Print(output, "missing", check.Missing);
         Print(output, "mis-shaped", check.Misshaped);
         Print(output, "not used", check.Extra);
         bool complete = check.Missing.Count + check.Misshaped.Count == 0;
         output.WriteLine(complete ? "complete" : "incomplete");
         return complete ? 0 : 1;
+    }
+
+    private static void Load(TextWriter output, PublishedCheckpoint checkpoint, string? backendName, WeightType? storage)
+    {
+        using IBackend backend = BackendChoice.Create(backendName);
+        long start = Stopwatch.GetTimestamp();
+        using WeightStore weights = checkpoint.LoadWeights(backend, storage);
+        TimeSpan time = Stopwatch.GetElapsedTime(start);
+        using var process = Process.GetCurrentProcess();
+        output.WriteLine(FormattableString.Invariant($"loaded      {weights.All.Count} weights in {time.TotalSeconds:0.0} s")
+            + $", peak memory of the process {Bytes(process.PeakWorkingSet64)}");
     }
 
     private static void Print(TextWriter output, string what, IReadOnlyList<string> items)

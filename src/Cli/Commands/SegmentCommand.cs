@@ -1,9 +1,10 @@
 using System.CommandLine;
-using System.Text.Json;
 using PixSearch.Abstractions;
+using PixSearch.Cli.Asking;
+using PixSearch.Cli.Segmenting;
 using PixSearch.Imaging;
-using PixSearch.Imaging.Drawing;
 using PixSearch.Models;
+using PixSearch.Models.Checkpoints.Published;
 using PixSearch.Models.Families;
 using PixSearch.Models.Sam;
 using PixSearch.Models.Tasks;
@@ -17,8 +18,6 @@ namespace PixSearch.Cli.Commands;
 /// </summary>
 internal static class SegmentCommand
 {
-    private static readonly JsonSerializerOptions s_json = new(JsonSerializerDefaults.Web) { WriteIndented = true };
-
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -28,43 +27,73 @@ internal static class SegmentCommand
             Description = "What to segment: \"the flag on the left and the apple\".",
             Arity = ArgumentArity.ZeroOrOne,
         };
-        var question = new Option<string?>("--question") { Description =
-            "The whole question, instead of TEXT in the family's wording." };
-        var points = new Option<string[]>("--point") { Description =
-            "x,y in pixels, or x,y,0 for a point outside (SAM)." };
+        var question = new Option<string?>("--question")
+        {
+            Description = "The whole question, instead of TEXT in the family's wording.",
+        };
+        var points = new Option<string[]>("--point")
+        {
+            Description = "x,y in pixels, or x,y,0 for a point outside (SAM).",
+        };
         var boxes = new Option<string[]>("--box") { Description = "x,y,width,height in pixels (SAM)." };
         var mask = new Option<string?>("--mask") { Description = "A rough mask: a picture, white inside (SAM)." };
         var multi = new Option<bool>("--multimask") { Description = "Three masks of different extent (SAM)." };
         var model = new Option<string>("--model")
         {
-            Description = "Folder of the model.",
+            Description = "Folder of the model, or its name under models/; for points, boxes and masks also a file of "
+                + "SAM (sam_vit_b_01ec64.pth).",
             DefaultValueFactory = _ => ModelFolders.Model,
         };
         var output = new Option<string?>("--out") { Description = "Write the picture with its masks here (PNG)." };
+        var folder = new Option<string?>("--masks")
+        {
+            Description = "Write each mask here, white on black (mask-1.png, ...).",
+        };
         var json = new Option<bool>("--json") { Description = "Print masks as COCO run lengths, boxes and scores." };
-        var tokens = new Option<int>("--max-tokens") { Description = "Longest answer.", DefaultValueFactory = _ =>
-            128 };
+        var tokens = new Option<int>("--max-tokens")
+        {
+            Description = "Longest answer.",
+            DefaultValueFactory = _ => 128,
+        };
+        Option<string> weights = WeightsChoice.Option();
         Option<string> backend = BackendChoice.Option();
         var command = new Command("segment", "Masks of what a text, a point, a box or a mask refers to.")
         {
-            picture, text, question, points, boxes, mask, multi, model, output, json, tokens, backend,
+            picture, text, question, points, boxes, mask, multi, model, output, folder, json, tokens, weights, backend,
         };
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(new Request(
-            parsed.GetValue(picture)!, parsed.GetValue(text), parsed.GetValue(question), parsed.GetValue(points) ?? [],
-            parsed.GetValue(boxes) ?? [], parsed.GetValue(mask), parsed.GetValue(multi), parsed.GetValue(model)!,
-            parsed.GetValue(output), parsed.GetValue(json), parsed.GetValue(tokens), parsed.GetValue(backend)),
-            parsed.InvocationConfiguration.Output, cancellation)));
+        command.SetAction((parsed, cancellation) => Task.FromResult(Run(
+            new SegmentRequest
+            {
+                Picture = parsed.GetValue(picture)!,
+                Text = parsed.GetValue(text),
+                Question = parsed.GetValue(question),
+                Points = parsed.GetValue(points) ?? [],
+                Boxes = parsed.GetValue(boxes) ?? [],
+                Mask = parsed.GetValue(mask),
+                Multimask = parsed.GetValue(multi),
+                Model = parsed.GetValue(model)!,
+                TokensMax = parsed.GetValue(tokens),
+                Weights = WeightsChoice.Parse(parsed.GetValue(weights)),
+                Backend = parsed.GetValue(backend),
+            },
+            new SegmentPrinter(parsed.InvocationConfiguration.Output, parsed.GetValue(json), parsed.GetValue(output),
+                parsed.GetValue(folder)),
+            cancellation)));
         return command;
     }
 
-    private static int Run(Request request, TextWriter console, CancellationToken cancellation)
+    private static int Run(SegmentRequest request, SegmentPrinter printer, CancellationToken cancellation)
     {
-        bool hasPrompts = request.Points.Length + request.Boxes.Length > 0 || request.Mask is not null;
         bool hasText = request.Text is not null || request.Question is not null;
-        if (hasPrompts == hasText)
+        if (request.HasPrompts == hasText)
         {
             throw new PixException(PixErrorKind.InvalidArgument,
                 "Give either TEXT (or --question), or --point, --box, --mask.");
+        }
+
+        if (request.Text is not null && request.Question is not null)
+        {
+            throw new PixException(PixErrorKind.InvalidArgument, "Give TEXT or --question, not both.");
         }
 
         if (request.TokensMax is < 1 or > 100_000)
@@ -75,78 +104,60 @@ internal static class SegmentCommand
 
         RgbImage picture = PictureCodec.DecodeFile(request.Picture);
         using IBackend backend = BackendChoice.Create(request.Backend);
-        using ISegmentingModel model = ModelFolder.Load(backend, request.Model);
         SegmentationResult result = hasText
-            ? TextSegmenter.Segment(model, picture,
-                request.Question ?? TextSegmenter.Question(model.Family, request.Text!), request.TokensMax,
-                    cancellation)
-            : new SegmentationResult("", Prompted(model, picture, request), []);
-        Print(result, picture, request, console);
+            ? Answered(backend, picture, request, cancellation)
+            : new SegmentationResult("", Prompted(backend, picture, request), []);
+        printer.Print(result, picture);
         return 0;
     }
 
-    private static IReadOnlyList<SegmentedTarget> Prompted(ISegmentingModel model, RgbImage picture, Request request)
+    private static SegmentationResult Answered(IBackend backend, RgbImage picture, SegmentRequest request,
+        CancellationToken cancellation)
     {
-        if (model is not LlavaSamModel sam)
-        {
-            throw new PixException(PixErrorKind.InvalidArgument,
-                $"{model.Name} ({model.Family}) has no SAM; --point, --box and --mask need a model that has.");
-        }
+        string folder = AskSetup.FolderOf("model", request.Model);
+        using ISegmentingModel model = ModelFolder.Load(backend, folder, request.Weights);
+        return TextSegmenter.Segment(model, picture,
+            request.Question ?? TextSegmenter.Question(model.Family, request.Text!), request.TokensMax, cancellation);
+    }
 
-        using SamPredictor predictor = sam.CreateSamPredictor(picture);
+    // Only the SAM of a model is loaded: a prompt needs no language model.
+    private static IReadOnlyList<SegmentedTarget> Prompted(IBackend backend, RgbImage picture, SegmentRequest request)
+    {
         SamPoint[] points = [.. request.Points.Select(Regions.Point)];
         SamBox[] boxes = [.. request.Boxes.Select(text => Regions.Box("--box", text))
             .Select(box => new SamBox(box.X, box.Y, box.X + box.Width, box.Y + box.Height))];
+        string path = File.Exists(request.Model) ? request.Model : AskSetup.FolderOf("model", request.Model);
+        using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(path);
+        using SamModel sam = SamModel.Load(backend, checkpoint, request.Weights);
+        using SamPredictor predictor = sam.CreatePredictor(picture);
         return predictor.Predict(points, boxes, request.Mask is null ? null : Regions.Mask(request.Mask),
             request.Multimask);
     }
 
-    private static void Print(SegmentationResult result, RgbImage picture, Request request, TextWriter console)
+    private sealed record SegmentRequest
     {
-        if (request.Output is not null)
-        {
-            OverlayMask[] overlays = [.. result.Targets.Select((target, i) =>
-                new OverlayMask(target.Mask, Rgb.Distinct(i), target.Phrase))];
-            File.WriteAllBytes(request.Output, PictureCodec.EncodePng(MaskOverlay.Draw(picture, overlays)));
-        }
+        public required string Picture { get; init; }
 
-        if (request.Json)
-        {
-            console.WriteLine(JsonSerializer.Serialize(new
-            {
-                result.Answer,
-                result.Notes,
-                Masks = result.Targets.Select(target => new
-                {
-                    target.Phrase,
-                    target.Score,
-                    Bbox = (int[])[target.Mask.Box.X, target.Mask.Box.Y, target.Mask.Box.Width, target.Mask.Box.Height],
-                    Area = target.Mask.Area,
-                    Segmentation = new { Size = (int[])[target.Rle.Height, target.Rle.Width], target.Rle.Counts },
-                }),
-            }, s_json));
-            return;
-        }
+        public string? Text { get; init; }
 
-        if (result.Answer.Length > 0)
-        {
-            console.WriteLine(result.Answer);
-        }
+        public string? Question { get; init; }
 
-        foreach (SegmentedTarget target in result.Targets)
-        {
-            PixelBox box = target.Mask.Box;
-            string score = target.Score.ToString("0.00", System.Globalization.CultureInfo.InvariantCulture);
-            string place = $"{box.X},{box.Y},{box.Width},{box.Height}";
-            console.WriteLine($"  [{target.Phrase}] {target.Mask.Area} pixels at {place}, score {score}");
-        }
+        public required string[] Points { get; init; }
 
-        foreach (string note in result.Notes.Concat(result.Targets.Count == 0 ? ["No masks."] : []))
-        {
-            console.WriteLine($"  {note}");
-        }
+        public required string[] Boxes { get; init; }
+
+        public string? Mask { get; init; }
+
+        public bool Multimask { get; init; }
+
+        public required string Model { get; init; }
+
+        public int TokensMax { get; init; }
+
+        public WeightType? Weights { get; init; }
+
+        public string? Backend { get; init; }
+
+        public bool HasPrompts => Points.Length + Boxes.Length > 0 || Mask is not null;
     }
-
-    private sealed record Request(string Picture, string? Text, string? Question, string[] Points, string[] Boxes,
-        string? Mask, bool Multimask, string Model, string? Output, bool Json, int TokensMax, string? Backend);
 }

@@ -1,18 +1,25 @@
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using PixSearch.Abstractions;
 
 namespace PixSearch.Models.Checkpoints;
 
 /// <summary>
-/// A file mapped read-only: its bytes cost address space, and memory only as the system's page cache. The file must not
-/// shrink while it is mapped (the system would end the process); checkpoints are replaced by rename, never rewritten in
+/// A file mapped read-only: its bytes cost address space, and memory only as the system's page cache. Pages that were
+/// read are given back to it every <see cref="ResidentBytesMax"/>, so that reading a file of 26 GB through once does not
+/// count 26 GB to the process. The file must not shrink while it is mapped (the system would end the process); checkpoints are replaced by rename, never rewritten in
 /// place.
 /// </summary>
 internal sealed unsafe class MappedFile : IDisposable
 {
+    // Small beside a model, large beside the cost of a system call.
+    private const long ResidentBytesMax = 16L << 20;
+    private const int MadviseDontNeed = 4;
+
     private readonly MemoryMappedFile? _map;
     private readonly MemoryMappedViewAccessor? _view;
     private byte* _start;
+    private long _handedOut;
     private int _disposed;
 
     /// <summary>
@@ -64,6 +71,11 @@ internal sealed unsafe class MappedFile : IDisposable
                 $"'{Path}' ends at byte {Length}; bytes {offset}..{offset + length} were asked for.");
         }
 
+        if (Interlocked.Add(ref _handedOut, length) > ResidentBytesMax)
+        {
+            GiveBack();
+        }
+
         return new ReadOnlySpan<byte>(_start + offset, length);
     }
 
@@ -77,4 +89,17 @@ internal sealed unsafe class MappedFile : IDisposable
             _map?.Dispose();
         }
     }
+
+    // Spans handed out before stay valid: their pages come back from the page cache when they are touched again.
+    private void GiveBack()
+    {
+        Interlocked.Exchange(ref _handedOut, 0);
+        if (OperatingSystem.IsLinux())
+        {
+            _ = Advise(_start, (nuint)Length, MadviseDontNeed);
+        }
+    }
+
+    [DllImport("libc", EntryPoint = "madvise")]
+    private static extern int Advise(void* address, nuint length, int advice);
 }

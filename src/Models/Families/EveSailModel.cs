@@ -15,6 +15,7 @@ public sealed class EveSailModel : IVisualPromptModel
 {
     private const string TurnStart = "<|im_start|>";
     private const string TurnEnd = "<|im_end|>";
+    private const string TextEnd = "<|endoftext|>";
 
     private readonly WeightStore _weights;
     private readonly HashSet<int> _ends;
@@ -27,7 +28,7 @@ public sealed class EveSailModel : IVisualPromptModel
         (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
         TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
             [TurnStart, TurnEnd, LisaModel.SegmentToken]);
-        _ends = [tokenizer.IdOf(TurnEnd)];
+        _ends = [tokenizer.IdOf(TurnEnd), .. tokenizer.IdOf(TextEnd) is >= 0 and int end ? [end] : Array.Empty<int>()];
         _segment = tokenizer.IdOf(LisaModel.SegmentToken);
     }
 
@@ -81,6 +82,7 @@ public sealed class EveSailModel : IVisualPromptModel
     public IImageEncoding EncodeImage(RgbImage picture) => EncodeImage(picture, []);
 
     /// <inheritdoc/>
+    /// <remarks>Where regions meet, the smaller one stands: this variant's authors sort them by area.</remarks>
     public IImageEncoding EncodeImage(RgbImage picture, IReadOnlyList<VisualPrompt> prompts)
     {
         using var scope = new TensorScope();
@@ -89,7 +91,8 @@ public sealed class EveSailModel : IVisualPromptModel
             Resampling.Bicubic);
         PreparedPicture prepared = PicturePreprocessor.Normalize(resized, PixelNormalization.Clip, resized.Height,
             resized.Width);
-        int[] tokens = VisualPrompt.TokensOf(prompts, height, width, EveSailConfig.Stride, Tokenizer,
+        int[] tokens = VisualPrompt.TokensOf([.. prompts.OrderByDescending(prompt => prompt.Area)], height, width,
+            EveSailConfig.Stride, Tokenizer,
             Network.Config.TextConfig.VocabSize);
         Tensor rows = Network.EmbedPicture(Backend, prepared.ToTensor(Backend), tokens);
         return new Encoding(TensorScope.Detach(rows), height, width, picture);
@@ -152,14 +155,16 @@ public sealed class EveSailModel : IVisualPromptModel
     /// <inheritdoc/>
     public void Dispose() => _weights.Dispose();
 
-    /// <summary>Slots across and down: the shape of the picture, an area of about side², both sides multiples of
-    /// 32.</summary>
+    /// <summary>
+    /// Slots across and down: the shape of the picture, an area of about side², both sides rounded up to 32 pixels.
+    /// </summary>
     internal static (int Width, int Height) GridOf(int width, int height, int areaSide)
     {
-        double scale = areaSide / Math.Sqrt((double)width * height);
+        // The order of the divisions is the authors': another one rounds other sizes up.
+        double ratio = Math.Sqrt((double)width * height) / areaSide;
         int most = areaSide * 16 / EveSailConfig.Stride; // a line of pixels must not become thousands of slots
-        return (Math.Clamp((int)Math.Round(width * scale / EveSailConfig.Stride), 1, most),
-            Math.Clamp((int)Math.Round(height * scale / EveSailConfig.Stride), 1, most));
+        return (Math.Clamp((int)Math.Ceiling(width / ratio / EveSailConfig.Stride), 1, most),
+            Math.Clamp((int)Math.Ceiling(height / ratio / EveSailConfig.Stride), 1, most));
     }
 
     private static Encoding Own(IImageEncoding image) => image as Encoding

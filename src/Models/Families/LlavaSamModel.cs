@@ -64,7 +64,8 @@ public abstract class LlavaSamModel : ISegmentingModel
 
     /// <inheritdoc/>
     public ModelPrompt BuildPrompt(string question, RgbImage? picture) => new(PixSearchPrompt.Build(
-        Tokenizer, question, picture is null ? 0 : _network.PictureSlots, _network.Sizes.SystemPrompt));
+        Tokenizer, question, picture is null ? 0 : _network.PictureSlots, _network.Sizes.SystemPrompt,
+        _network.Sizes.PictureTemplate));
 
     /// <inheritdoc/>
     public IImageEncoding EncodeImage(RgbImage picture)

@@ -5,6 +5,7 @@ using PixSearch.Models.Checkpoints.Published;
 using PixSearch.Models.PixelLm;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
+using PixSearch.Models.Sam;
 using PixSearch.Models.Tokenizers;
 using PixSearch.Models.Weights;
 using PixSearch.Tensors;
@@ -34,26 +35,29 @@ public static class ModelFolder
         [PixSearchConfig.Type, LisaConfig.Type, PixelLmConfig.Type, PixelSailConfig.Type, EveSailConfig.Type];
 
     /// <summary>Loads a model for serving.</summary>
+    /// <param name="backend">Where it computes.</param>
+    /// <param name="folder">A folder of the project's layout, or as the authors of a family saved it.</param>
+    /// <param name="storage">How matrices are stored; null: as in the folder.</param>
     /// <exception cref="PixException">NotFound; BrokenArtifact, with all bad tensors in the message.</exception>
-    public static ISegmentingModel Load(IBackend backend, string folder)
+    public static ISegmentingModel Load(IBackend backend, string folder, WeightType? storage = null)
     {
         string type = ModelType(folder);
         if (!s_types.Contains(type))
         {
-            return LoadPublished(backend, folder, type);
+            return LoadPublished(backend, folder, type, storage);
         }
 
         using ITensorSource source = OpenWeights(folder);
-        return Create(backend, type, ReadConfig(folder), source, LoadTokenizer(folder));
+        return Create(backend, type, ReadConfig(folder), source, LoadTokenizer(folder), storage);
     }
 
     /// <summary>Makes the model of a family from open tensors under the project's names.</summary>
     /// <exception cref="PixException">BrokenArtifact, with all bad tensors in the message.</exception>
     public static ISegmentingModel Create(IBackend backend, string type, string configJson, ITensorSource source,
-        ITokenizer tokenizer)
+        ITokenizer tokenizer, WeightType? storage = null)
     {
         var checkpoint = new CheckpointWeights(backend, source,
-            new WeightLoadOptions { Ignore = PixSearchFolder.IsUnused });
+            new WeightLoadOptions { Ignore = PixSearchFolder.IsUnused, Storage = storage });
         return type switch
         {
             PixSearchConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new PixSearchModel(backend, weights,
@@ -72,7 +76,8 @@ public static class ModelFolder
     }
 
     /// <summary>True when a <c>model_type</c> is one of the project's own layout.</summary>
-    public static bool IsOwnType(string modelType) => s_types.Contains(modelType);
+    public static bool IsOwnType(string modelType) =>
+        s_types.Contains(modelType) || modelType == SamModelConfig.Type;
 
     /// <summary>Opens a folder's weights.</summary>
     /// <exception cref="PixException">NotFound; BrokenArtifact.</exception>
@@ -150,9 +155,15 @@ public static class ModelFolder
 
     // A folder as its authors saved it. Files that leave the vision tower out are joined with CLIP's by px convert
     // --vision.
-    private static ISegmentingModel LoadPublished(IBackend backend, string folder, string type)
+    private static ISegmentingModel LoadPublished(IBackend backend, string folder, string type, WeightType? storage)
     {
         using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(folder);
+        if (checkpoint.ModelType == SamModelConfig.Type)
+        {
+            throw new PixException(PixErrorKind.InvalidArgument,
+                $"'{folder}' is SAM alone, which reads no text: it takes points, boxes and masks.");
+        }
+
         if (checkpoint.ConfigJson is null)
         {
             throw new PixException(PixErrorKind.BrokenArtifact, $"'{Path.Combine(folder, ConfigFile)}': model_type " +
@@ -160,9 +171,14 @@ public static class ModelFolder
                 $"{checkpoint.Layout}, which is no whole model of a known family.");
         }
 
-        using JsonDocument document = JsonDocument.Parse(checkpoint.ConfigJson);
-        string ownType = document.RootElement.GetProperty("model_type").GetString() ?? "";
-        return Create(backend, ownType, checkpoint.ConfigJson, checkpoint.Source, TokenizerFolder.Load(folder));
+        if (checkpoint.LacksVision)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact, $"'{folder}' leaves its vision tower out: join it with "
+                + $"CLIP's checkpoint first: px convert {folder} --vision CLIP --out FOLDER.");
+        }
+
+        return Create(backend, checkpoint.ModelType!, checkpoint.ConfigJson, checkpoint.Source,
+            TokenizerFolder.Load(folder, checkpoint.WantedTokens), storage);
     }
 
     private static string ModelType(string folder)

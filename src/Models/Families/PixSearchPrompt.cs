@@ -17,18 +17,29 @@ public static class PixSearchPrompt
     public const string LlavaSystem = "A chat between a curious human and an artificial intelligence assistant. " +
         "The assistant gives helpful, detailed, and polite answers to the human's questions.";
 
+    /// <summary>Where a template shows the picture.</summary>
+    public const string PicturePlace = "<image>";
+
+    /// <summary>GLaMM's, where LLaVA, LISA and PLUM put the picture on a line of its own.</summary>
+    public const string GlammPictureTemplate = "The <image> provides an overview of the picture.\n";
+
+    private const string LineOfItsOwn = PicturePlace + "\n";
+
     /// <summary>The prompt in slots; the answer's first token follows with a space in front.</summary>
     /// <param name="tokenizer">Has the begin token and, for a picture, <c>&lt;im_start&gt;</c> and
     /// <c>&lt;im_end&gt;</c>.</param>
     /// <param name="question">What the user asks; control tokens in it are defused.</param>
     /// <param name="pictureSlots">Rows of the picture's encoding; 0 for no picture.</param>
     /// <param name="system">Text before the first role; empty for none.</param>
-    public static int[] Build(ITokenizer tokenizer, string question, int pictureSlots, string system = "") =>
-        Build(tokenizer, question, [.. Enumerable.Range(0, pictureSlots)], system);
+    /// <param name="template">What stands before the question; holds <see cref="PicturePlace"/> once.</param>
+    public static int[] Build(ITokenizer tokenizer, string question, int pictureSlots, string system = "",
+        string template = LineOfItsOwn) =>
+        Build(tokenizer, question, [.. Enumerable.Range(0, pictureSlots)], system, template);
 
     /// <summary>The same with only some rows of the picture's encoding, in order (PixelLM leaves out the
     /// padding).</summary>
-    public static int[] Build(ITokenizer tokenizer, string question, IReadOnlyList<int> pictureRows, string system)
+    public static int[] Build(ITokenizer tokenizer, string question, IReadOnlyList<int> pictureRows, string system,
+        string template = LineOfItsOwn)
     {
         string before = system.Length == 0 ? "" : $"{system} ";
         string safe = PromptText.Defuse(tokenizer, question.Trim());
@@ -39,9 +50,10 @@ public static class PixSearchPrompt
             return [.. slots];
         }
 
-        slots.AddRange(tokenizer.Encode($"{before}USER: <im_start>"));
+        string[] sides = template.Split(PicturePlace);
+        slots.AddRange(tokenizer.Encode($"{before}USER: {sides[0]}<im_start>"));
         slots.AddRange(pictureRows.Select(row => ~row));
-        slots.AddRange(tokenizer.Encode($"<im_end>\n{safe} ASSISTANT:"));
+        slots.AddRange(tokenizer.Encode($"<im_end>{sides[1]}{safe} ASSISTANT:"));
         return [.. slots];
     }
 }

@@ -38,6 +38,15 @@ public sealed class PixelSailModel : IVisualPromptModel
         _segment = tokenizer.IdOf(LisaModel.SegmentToken);
     }
 
+    /// <summary>
+    /// Tokens that the authors' code adds to the base model's, in this order; the last is never used.
+    /// </summary>
+    public static IReadOnlyList<string> AddedTokens { get; } =
+    [
+        LisaModel.SegmentToken, "<p>", "</p>",
+        .. Enumerable.Range(0, VisualPrompt.IndexMax + 1).Select(i => $"<Prompt{i}>"), "<NO_Prompt>",
+    ];
+
     /// <summary>The answer that the paper puts in the model's mouth when it gave no <c>[SEG]</c>.</summary>
     public const string ForcedAnswer = "It is [SEG].";
 

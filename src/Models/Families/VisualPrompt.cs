@@ -24,6 +24,9 @@ public sealed class VisualPrompt
     /// <summary>K.</summary>
     public int Index { get; }
 
+    /// <summary>Pixels of the region.</summary>
+    public int Area => _mask.Area;
+
     /// <summary>How the question names the region.</summary>
     public string Token => $"<Prompt{Index}>";
 

@@ -10,7 +10,8 @@ public sealed class Dense
     public Dense(WeightScope weights, int inputs, int outputs, bool bias = true, WeightInit? init = null)
     {
         (Inputs, Outputs) = (inputs, outputs);
-        Weight = weights.Get("weight", new Shape(outputs, inputs), init ?? WeightInit.FanIn(inputs));
+        Weight = weights.Get("weight", new Shape(outputs, inputs),
+            (init ?? WeightInit.FanIn(inputs)) with { Use = WeightUse.Matrix });
         Bias = bias ? weights.Get("bias", new Shape(outputs), WeightInit.Zeros) : null;
     }
 

@@ -27,6 +27,9 @@ public sealed record EveSailConfig
     /// <summary>Pictures are resized to about the square of this area in pixels: 1600 or 800.</summary>
     public int AreaSide { get; init; } = 800;
 
+    /// <summary>Channels between the two convolutions that make patches (<c>mm_hidden_size</c>).</summary>
+    public int PatchHidden { get; init; } = 1024;
+
     /// <summary>Channels in which masks are inner products.</summary>
     public int SegHidden { get; init; } = 256;
 
@@ -54,6 +57,7 @@ public sealed record EveSailConfig
         TextConfig.Validate();
         Config.Between("area_side", AreaSide, Stride, 8192);
         Config.AtLeast("seg_hidden", SegHidden, 1);
+        Config.AtLeast("patch_hidden", PatchHidden, 1);
         return TextConfig.VisionTwin
             ? this
             : throw Config.Broken(

@@ -8,9 +8,9 @@ namespace PixSearch.Models.PixelSail;
 /// <summary>
 /// Pixel-SAIL 7B on EVEv2: as <see cref="PixelSailNetwork"/>, but patches come from two convolutions
 /// (<c>Conv2x2/2(GELU(Conv16x16/16(x)))</c>), a class embedding stands in front, a split embedding after each row of
-/// patches,
-/// attention is causal, and each decoder layer has weights of its own for these slots. The names of the four picture
-/// weights (<c>single_transformer.model.vision_embed.*</c>) are ours: the published ones were not available.
+/// patches, attention is causal, and each decoder layer has weights of its own for these slots. The picture's weights
+/// are <c>single_transformer.model.vision_tower.{patch_embedding.{0,2}, class_embedding, split_embedding}</c>; the
+/// files also hold a <c>single_transformer.vp_embed</c> that nothing reads.
 /// </summary>
 public sealed class EveSailNetwork
 {
@@ -26,10 +26,11 @@ public sealed class EveSailNetwork
         WeightScope root = weights.Root;
         int hidden = config.TextConfig.HiddenSize;
         Text = new Llama(root["single_transformer"], config.TextConfig);
-        WeightScope embedding = root["single_transformer"]["model"]["vision_embed"];
-        _patches = new Convolution(embedding["patch_embedding"], 3, hidden, EveSailConfig.Stride / 2,
+        WeightScope embedding = root["single_transformer"]["model"]["vision_tower"];
+        WeightScope convolutions = embedding["patch_embedding"];
+        _patches = new Convolution(convolutions[0], 3, config.PatchHidden, EveSailConfig.Stride / 2,
             EveSailConfig.Stride / 2);
-        _dense = new Convolution(embedding["dense_embedding"], hidden, hidden, 2, 2);
+        _dense = new Convolution(convolutions[2], config.PatchHidden, hidden, 2, 2);
         _class = embedding.Get("class_embedding", new Shape(hidden), WeightInit.Normal(0.02f));
         _split = embedding.Get("split_embedding", new Shape(hidden), WeightInit.Normal(0.02f));
         Head = new MaskHead(root, hidden, config.InnerSize, config.SegHidden, config.UpsampleCount);

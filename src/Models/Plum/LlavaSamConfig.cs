@@ -27,16 +27,24 @@ public abstract record LlavaSamConfig
 
     /// <summary>
     /// How a picture becomes square: <c>pad</c> (with the mean colour, LLaVA-1.5) or <c>crop</c> (shortest side, then
-    /// the middle:
-    /// CLIP, LLaVA-1.0, LISA, PLUM).
+    /// the middle: CLIP, LLaVA-1.0, LISA, GLaMM, PLUM).
     /// </summary>
     public string ImageAspectRatio { get; init; } = "crop";
 
     /// <summary>Text before <c>USER:</c>; empty for none.</summary>
     public string SystemPrompt { get; init; } = "";
 
+    /// <summary>What stands before the question: the place of the picture, <c>&lt;image&gt;</c>, and text.</summary>
+    public string PictureTemplate { get; init; } = Families.PixSearchPrompt.PicturePlace + "\n";
+
     private protected void ValidateParts()
     {
+        if (PictureTemplate.Split(Families.PixSearchPrompt.PicturePlace).Length != 2)
+        {
+            throw Config.Broken($"picture_template is '{PictureTemplate}'; it must hold " +
+                $"{Families.PixSearchPrompt.PicturePlace} once");
+        }
+
         if (ImageAspectRatio is not ("pad" or "crop"))
         {
             throw Config.Broken($"image_aspect_ratio is '{ImageAspectRatio}'; known are pad and crop");

@@ -32,7 +32,8 @@ public sealed class MaskPooler
         Heads.Check("Mask pooler", _width, heads);
         _queries = weights.Get("queries", new Shape(_cells, 1, _width), WeightInit.Normal(0.02f));
         WeightScope attention = weights["attn"];
-        _inWeight = attention.Get("in_proj_weight", new Shape(3 * _width, _width), WeightInit.FanIn(_width));
+        _inWeight = attention.Get("in_proj_weight", new Shape(3 * _width, _width),
+            WeightInit.FanIn(_width) with { Use = WeightUse.Matrix });
         _inBias = attention.Get("in_proj_bias", new Shape(3 * _width), WeightInit.Zeros);
         _output = new Dense(attention["out_proj"], _width, _width);
 

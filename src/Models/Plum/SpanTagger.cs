@@ -31,7 +31,7 @@ public sealed class SpanTagger
         WeightScope layer = root["bio_encoder"]["encoder"]["layers"][0];
         WeightScope attention = layer["self_attn"];
         _inWeight = attention.Get("in_proj_weight", new Shape(3 * hiddenSize, hiddenSize),
-            WeightInit.FanIn(hiddenSize));
+            WeightInit.FanIn(hiddenSize) with { Use = WeightUse.Matrix });
         _inBias = attention.Get("in_proj_bias", new Shape(3 * hiddenSize), WeightInit.Zeros);
         _output = new Dense(attention["out_proj"], hiddenSize, hiddenSize);
         _linear1 = new Dense(layer["linear1"], hiddenSize, feedForward);

@@ -115,6 +115,10 @@ public static class TextSegmenter
 
     private static string Tidy(string text)
     {
+        // GLaMM and Sa2VA mark the phrase: <p> the flag </p> [SEG].
+        int open = text.LastIndexOf("<p>", StringComparison.Ordinal);
+        int close = open < 0 ? -1 : text.IndexOf("</p>", open, StringComparison.Ordinal);
+        text = close < 0 ? text : text[(open + "<p>".Length)..close];
         text = text.Trim(' ', ',', '.', '\n', ':', ';');
         text = text.StartsWith("and ", StringComparison.OrdinalIgnoreCase) ? text[4..] : text;
         return text.EndsWith(" is", StringComparison.Ordinal) || text.EndsWith(" are", StringComparison.Ordinal)

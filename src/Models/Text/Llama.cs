@@ -29,7 +29,8 @@ public sealed class Llama
         // A table that is the output layer too starts with scores of unit variance (h has unit mean square): with 0.02
         // a small model would spend its first thousand steps growing the table before it can copy a token.
         float deviation = config.TieWordEmbeddings ? 1 / MathF.Sqrt(config.HiddenSize) : 0.02f;
-        _embedding = model["embed_tokens"].Get("weight", tableShape, WeightInit.Normal(deviation));
+        _embedding = model["embed_tokens"].Get("weight", tableShape,
+            WeightInit.Normal(deviation) with { Use = WeightUse.Table });
         _layers = new LlamaLayer[config.NumHiddenLayers];
         for (int i = 0; i < _layers.Length; i++)
         {
@@ -39,7 +40,7 @@ public sealed class Llama
         _norm = new RmsNorm(model["norm"], config.HiddenSize, config.RmsNormEps);
         _head = config.TieWordEmbeddings
             ? _embedding
-            : weights["lm_head"].Get("weight", tableShape, WeightInit.Normal(0.02f));
+            : weights["lm_head"].Get("weight", tableShape, WeightInit.Normal(0.02f) with { Use = WeightUse.Matrix });
     }
 
     /// <summary>The sizes.</summary>

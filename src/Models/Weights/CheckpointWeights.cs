@@ -6,8 +6,9 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Weights;
 
 /// <summary>
-/// Weights read from a checkpoint, one tensor at a time. Problems are collected while the model is built, so that
-/// <see cref="ThrowIfBroken"/> can list every missing, mis-shaped, damaged and unknown tensor at once.
+/// Weights read from a checkpoint, a piece of a tensor at a time, and stored at once as they will be served: loading
+/// needs no more memory than the weights in their own type and one mapped file. Problems are collected while the model
+/// is built, so that <see cref="ThrowIfBroken"/> can list every missing, mis-shaped, damaged and unknown tensor at once.
 /// </summary>
 public sealed class CheckpointWeights : IWeightSource
 {
@@ -57,8 +58,14 @@ public sealed class CheckpointWeights : IWeightSource
             return Placeholder(name, shape);
         }
 
-        Tensor plain = _backend.From(ReadChecked(own, shape), shape);
-        return new Weight(name, plain) { Trainable = _options.Trainable && init.Trainable };
+        bool sound = true;
+        Weight weight = _backend.Load(name, shape, _options.PackedType(entry.Type, init.Use), (start, destination) =>
+        {
+            _source.ReadF32(own, start, destination);
+            sound = sound && Check(own, start, destination);
+        });
+        weight.Trainable = _options.Trainable && init.Trainable;
+        return weight;
     }
 
     /// <summary>Throws when anything was missing, mis-shaped, not a number, or left over.</summary>
@@ -81,22 +88,22 @@ public sealed class CheckpointWeights : IWeightSource
         throw new PixException(PixErrorKind.BrokenArtifact, text.ToString());
     }
 
-    private float[] ReadChecked(string own, Shape shape)
+    private bool Check(string own, long start, ReadOnlySpan<float> numbers)
     {
-        float[] numbers = new float[shape.Count];
-        _source.ReadF32(own, 0, numbers);
-        int bad = Array.FindIndex(numbers, number => !float.IsFinite(number));
-        if (bad >= 0)
+        for (int i = 0; i < numbers.Length; i++)
         {
-            _damaged.Add($"{own} (element {bad} is {numbers[bad]})");
+            if (!float.IsFinite(numbers[i]))
+            {
+                _damaged.Add($"{own} (element {start + i} is {numbers[i]})");
+                return false;
+            }
         }
 
-        return numbers;
+        return true;
     }
 
     // Lets construction go on after a problem, so that all problems are found; ThrowIfBroken then refuses the model. It
-    // has no
-    // memory behind it: a configuration that asks for terabytes is refused too, not tried.
+    // has no memory behind it: a configuration that asks for terabytes is refused too, not tried.
     private static Weight Placeholder(string name, Shape shape) => new(name, shape, WeightType.F32, new MemoryStream());
 
     private static void Append(StringBuilder text, string what, List<string> items)
@@ -111,12 +118,3 @@ public sealed class CheckpointWeights : IWeightSource
     }
 }
 
-/// <summary>How a checkpoint is loaded.</summary>
-public sealed record WeightLoadOptions
-{
-    /// <summary>Whether the weights may be trained (buffers never are).</summary>
-    public bool Trainable { get; init; }
-
-    /// <summary>Names in the checkpoint that no module needs and that are no error.</summary>
-    public Func<string, bool> Ignore { get; init; } = _ => false;
-}

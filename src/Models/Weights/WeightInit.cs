@@ -16,11 +16,28 @@ public enum WeightInitKind
     Uniform,
 }
 
-/// <summary>What a weight is before training, and whether training may change it.</summary>
+/// <summary>How a model computes with a weight, which decides how it may be stored for serving.</summary>
+public enum WeightUse
+{
+    /// <summary>As plain numbers: norms, biases, convolutions, positions.</summary>
+    Elements,
+
+    /// <summary>Only as the matrix of linear layers: may be packed in any type.</summary>
+    Matrix,
+
+    /// <summary>As a table whose rows are looked up, at most also as a matrix: BF16 at least.</summary>
+    Table,
+}
+
+/// <summary>
+/// What a weight is before training, whether training may change it, and how the model computes with it.
+/// </summary>
 /// <param name="Kind">The distribution.</param>
 /// <param name="Scale">Its parameter.</param>
 /// <param name="Trainable">False for buffers, such as SAM's Gaussian matrix.</param>
-public readonly record struct WeightInit(WeightInitKind Kind, float Scale = 0, bool Trainable = true)
+/// <param name="Use">How the model computes with it.</param>
+public readonly record struct WeightInit(WeightInitKind Kind, float Scale = 0, bool Trainable = true,
+    WeightUse Use = WeightUse.Elements)
 {
     /// <summary>Zeros: biases and shifts.</summary>
     public static WeightInit Zeros => new(WeightInitKind.Zeros);

@@ -9,6 +9,12 @@ namespace PixSearch.Tensors;
 /// </summary>
 public abstract unsafe partial class HostBackend : IGradientBackend
 {
+    /// <summary>
+    /// Elements that <see cref="Load"/> asks for at a time (4 MB): small beside any shard, large beside the cost of a
+    /// call.
+    /// </summary>
+    protected const int LoadElements = 1 << 20;
+
     /// <summary>A backend over its own pool.</summary>
     protected HostBackend(string name, NativePool memory) => (Name, Memory) = (name, memory);
 
@@ -64,6 +70,26 @@ public abstract unsafe partial class HostBackend : IGradientBackend
         Tensor result = Empty(weight.Shape);
         WidenCore(weight, Pointer("Use", result));
         return result;
+    }
+
+    /// <inheritdoc/>
+    public virtual Weight Load(string name, Shape shape, WeightType? packed, WeightReader read)
+    {
+        Tensor plain = Empty(shape);
+        try
+        {
+            for (long start = 0; start < shape.Count; start += LoadElements)
+            {
+                read(start, plain.Span.Slice((int)start, (int)Math.Min(LoadElements, shape.Count - start)));
+            }
+
+            return new Weight(name, plain);
+        }
+        catch
+        {
+            plain.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>

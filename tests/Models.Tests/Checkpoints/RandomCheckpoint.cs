@@ -65,35 +65,103 @@ internal sealed class RandomCheckpoint : IWeightSource
         DecoderMlpDim = 48,
     };
 
-    public static RandomCheckpoint Plum(LlamaConfig? text = null) => Make("pixsearch", new PixSearchConfig
-    {
-        TextConfig = text ?? Text(),
-        VisionConfig = Vision(3),
-        SamConfig = Sam(),
-        BioFeedForward = 40,
-    }.ToJson(), Vision(3));
+    public static RandomCheckpoint Plum(LlamaConfig? text = null, ElementType type = ElementType.F32) =>
+        Make("pixsearch", new PixSearchConfig
+        {
+            TextConfig = text ?? Text(),
+            VisionConfig = Vision(3),
+            SamConfig = Sam(),
+            BioFeedForward = 40,
+        }.ToJson(), Vision(3), type);
 
-    public static RandomCheckpoint Lisa(string projector = "linear") => Make("lisa", new LisaConfig
+    public static RandomCheckpoint Lisa(string projector = "linear", int vocabulary = TinyModels.VocabularySize) =>
+        Make("lisa", new LisaConfig
     {
-        TextConfig = Text(),
+        TextConfig = Text(vocabulary),
         VisionConfig = Vision(3),
         SamConfig = Sam(),
         MmProjectorType = projector,
     }.ToJson(), Vision(3));
 
-    public static RandomCheckpoint PixelLm() => Make("pixellm", new PixelLmConfig
+    public static RandomCheckpoint PixelLm(int vocabulary = TinyModels.VocabularySize) =>
+        Make("pixellm", new PixelLmConfig
     {
-        TextConfig = Text(),
+        TextConfig = Text(vocabulary),
         VisionConfig = Vision(11),
         DecoderDim = 32,
         DecoderMlpDim = 48,
     }.ToJson(), Vision(11));
 
-    public static RandomCheckpoint PixelSail() => Make("pixel_sail", new PixelSailConfig
+    public static RandomCheckpoint PixelSail(int vocabulary = TinyModels.VocabularySize) =>
+        Make("pixel_sail", new PixelSailConfig
     {
-        TextConfig = Text() with { AttentionBias = true, NumKeyValueHeads = 2, RopeTheta = 1e6f, RmsNormEps = 1e-6f },
+        TextConfig = Text(vocabulary) with { AttentionBias = true, NumKeyValueHeads = 2, RopeTheta = 1e6f, RmsNormEps = 1e-6f },
         SegHidden = 24,
     }.ToJson());
+
+    public static RandomCheckpoint EveSail(int vocabulary = TinyModels.VocabularySize) =>
+        Make("pixel_sail_eve", new EveSailConfig
+    {
+        TextConfig = Text(vocabulary) with
+        {
+            AttentionBias = true, NumKeyValueHeads = 2, RopeTheta = 1e6f, RmsNormEps = 1e-6f, VisionTwin = true,
+        },
+        AreaSide = 64,
+        PatchHidden = 24,
+        SegHidden = 24,
+    }.ToJson());
+
+    /// <summary>SAM alone; names as LISA's, see <see cref="SamNameOf"/>.</summary>
+    public static RandomCheckpoint SamAlone() =>
+        Make(SamModelConfig.Type, new SamModelConfig { SamConfig = Sam() }.ToJson());
+
+    /// <summary>A LLaMA of PLUM's depth and vocabulary, 1/16 of its width.</summary>
+    public static LlamaConfig NarrowThirteenB() => new()
+    {
+        HiddenSize = 320,
+        NumHiddenLayers = 40,
+        NumAttentionHeads = 40,
+        NumKeyValueHeads = 40,
+        IntermediateSize = 864,
+        VocabSize = 32_002,
+        MaxPositionEmbeddings = 2048,
+    };
+
+    /// <summary>Meta's name of a tensor of SAM.</summary>
+    public static string SamNameOf(string name) => name["model.visual_model.".Length..];
+
+    /// <summary>The name that transformers gives a tensor of SAM, of which it keeps the Gaussian matrix once.</summary>
+    public static string TransformersSamNameOf(string name)
+    {
+        name = SamNameOf(name);
+        if (name.EndsWith("gaussian_matrix", StringComparison.Ordinal))
+        {
+            return "shared_image_embedding.positional_embedding";
+        }
+
+        (string Metas, string Theirs)[] parts =
+        [
+            ("image_encoder.blocks.", "image_encoder.layers."), ("image_encoder", "vision_encoder"),
+            ("neck.0", "neck.conv1"), ("neck.1", "neck.layer_norm1"), ("neck.2", "neck.conv2"),
+            ("neck.3", "neck.layer_norm2"), ("patch_embed.proj", "patch_embed.projection"),
+            ("mask_downscaling.0", "mask_embed.conv1"), ("mask_downscaling.1", "mask_embed.layer_norm1"),
+            ("mask_downscaling.3", "mask_embed.conv2"), ("mask_downscaling.4", "mask_embed.layer_norm2"),
+            ("mask_downscaling.6", "mask_embed.conv3"), ("point_embeddings", "point_embed"),
+            ("output_upscaling.0", "upscale_conv1"), ("output_upscaling.1", "upscale_layer_norm"),
+            ("output_upscaling.3", "upscale_conv2"), (".norm_final_attn", ".layer_norm_final_attn"),
+            (".norm", ".layer_norm"),
+        ];
+        name = parts.Aggregate(name, (text, part) => text.Replace(part.Metas, part.Theirs, StringComparison.Ordinal));
+        if (name.Contains("hypernetworks", StringComparison.Ordinal)
+            || name.Contains("iou_prediction_head", StringComparison.Ordinal))
+        {
+            name = name.Replace("layers.0", "proj_in", StringComparison.Ordinal)
+                .Replace("layers.1", "layers.0", StringComparison.Ordinal)
+                .Replace("layers.2", "proj_out", StringComparison.Ordinal);
+        }
+
+        return name;
+    }
 
     /// <summary>What the authors' config.json tells beside the shapes.</summary>
     public static string AuthorsConfig(LlamaConfig text) => JsonSerializer.Serialize(new
@@ -111,6 +179,9 @@ internal sealed class RandomCheckpoint : IWeightSource
     public void WriteSafetensors(string path, Func<string, string?>? rename = null) =>
         SafetensorsWriter.Write(path, Renamed(rename).Select(tensor =>
             TensorPayload.Floats(tensor.Name, tensor.Shape, tensor.Values)));
+
+    /// <summary>How shards and PyTorch files store numbers.</summary>
+    public ElementType Type { get; init; } = ElementType.F32;
 
     /// <summary>One PyTorch file.</summary>
     public byte[] ToTorch(Func<string, string?>? rename = null, string? wrapper = null) =>
@@ -136,7 +207,7 @@ internal sealed class RandomCheckpoint : IWeightSource
             else
             {
                 SafetensorsWriter.Write(path, parts[i].Select(tensor =>
-                    TensorPayload.Floats(tensor.Name, tensor.Shape, tensor.Values)));
+                    TensorPayload.Floats(tensor.Name, tensor.Shape, tensor.Values, Type)));
             }
         }
 
@@ -152,9 +223,10 @@ internal sealed class RandomCheckpoint : IWeightSource
         return new Weight(name, shape, WeightType.F32, new MemoryStream());
     }
 
-    private static RandomCheckpoint Make(string type, string configJson, ClipVisionConfig? vision = null)
+    private static RandomCheckpoint Make(string type, string configJson, ClipVisionConfig? vision = null,
+        ElementType stored = ElementType.F32)
     {
-        var checkpoint = new RandomCheckpoint(configJson);
+        var checkpoint = new RandomCheckpoint(configJson) { Type = stored };
         using (var store = new WeightStore(checkpoint))
         {
             PublishedCheckpoint.BuildNetwork(type, configJson, store);
@@ -181,11 +253,11 @@ internal sealed class RandomCheckpoint : IWeightSource
         return checkpoint;
     }
 
-    private static byte[] ToTorch(IEnumerable<(string Name, Shape Shape, float[] Values)> tensors, string? wrapper)
+    private byte[] ToTorch(IEnumerable<(string Name, Shape Shape, float[] Values)> tensors, string? wrapper)
     {
         var writer = new TorchFileWriter();
         writer.WriteStateDict([.. tensors.Select(tensor => (tensor.Name,
-            writer.AddStorage(ElementType.F32, tensor.Values), ElementType.F32, 0, tensor.Shape.ToArray(),
+            writer.AddStorage(Type, tensor.Values), Type, 0, tensor.Shape.ToArray(),
             Strides(tensor.Shape)))], wrapper);
         return writer.Build();
     }

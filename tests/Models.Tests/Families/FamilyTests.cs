@@ -138,16 +138,16 @@ public sealed class FamilyTests : IDisposable
         using var scope = new TensorScope();
         RgbImage picture = TinyModels.Picture(90, 40, 5);
         using IImageEncoding image = model.EncodeImage(picture);
-        Assert.Equal((3, 1), EveSailModel.GridOf(90, 40, 64));
-        Assert.Equal(1 + 4, image.SlotCount); // class, three patches, split
+        Assert.Equal((3, 2), EveSailModel.GridOf(90, 40, 64));
+        Assert.Equal(1 + (2 * 4), image.SlotCount); // class; twice three patches and a split
         (int[] slots, Tensor hidden) = Run(model, picture, image, "It is [SEG].");
         Tensor masks = model.DecodeMasks(image, model.Ground(slots, hidden), hidden);
         Assert.Equal(new Shape(1, 40, 90), masks.Shape);
 
-        // Doubling a weight that only picture rows use changes the text after the picture, but nothing before it.
+        // A weight that only picture rows use changes the text after the picture, but nothing before it.
         int first = Array.FindIndex(slots, slot => slot < 0);
         float[] before = Read(hidden);
-        Weight twin = model.Weights.Find("single_transformer.model.layers.0.moe_mlp.up_proj.weight")!;
+        Weight twin = model.Weights.Find("single_transformer.model.layers.0.moe_post_attention_layernorm.weight")!;
         twin.Plain!.Span.Fill(0.3f);
         twin.Version++;
         float[] after = Read(Run(model, picture, image, "It is [SEG].").Hidden);

@@ -9,6 +9,7 @@ public sealed class CheckpointCheck : IWeightSource
 {
     private readonly ITensorSource _source;
     private readonly List<TensorEntry> _used = [];
+    private readonly Dictionary<string, WeightUse> _uses = new(StringComparer.Ordinal);
     private readonly List<string> _missing = [];
     private readonly List<string> _misshaped = [];
 
@@ -25,6 +26,30 @@ public sealed class CheckpointCheck : IWeightSource
 
     /// <summary>Tensors that the model does not read, but for CLIP's layers beyond the one that is used.</summary>
     public IReadOnlyList<string> Extra { get; private set; } = [];
+
+    /// <summary>True for a tensor that only linear layers read, as their matrix.</summary>
+    internal bool IsMatrix(TensorEntry entry) => _uses[entry.Name] == WeightUse.Matrix;
+
+    /// <summary>
+    /// Bytes of the weights in memory when they are loaded with <paramref name="storage"/> (null: as they are stored).
+    /// Matrices and tables take the type asked for; norms, biases, convolutions and positions are F32 always.
+    /// </summary>
+    public long MemoryBytes(WeightType? storage)
+    {
+        long bytes = 0;
+        foreach (TensorEntry entry in _used)
+        {
+            long count = entry.Shape.Count;
+            bytes += WeightLoadOptions.PackedType(entry.Type, _uses[entry.Name], storage) switch
+            {
+                WeightType.BF16 => 2 * count,
+                WeightType.Q8 => count + (count / QuantizedSource.BlockSize * sizeof(float)),
+                _ => 4 * count,
+            };
+        }
+
+        return bytes;
+    }
 
     /// <summary>Lets a model ask for its weights and notes what it gets.</summary>
     public static CheckpointCheck Run(ITensorSource source, Action<WeightStore> build)
@@ -57,6 +82,7 @@ public sealed class CheckpointCheck : IWeightSource
         else
         {
             _used.Add(entry);
+            _uses[name] = init.Use;
         }
 
         // No memory behind it: only names and shapes matter here.

@@ -1,5 +1,6 @@
 using PixSearch.Abstractions;
 using PixSearch.Models.Families;
+using PixSearch.Models.Sam;
 using PixSearch.Models.Tokenizers;
 using PixSearch.Tensors;
 
@@ -47,7 +48,7 @@ public static class CheckpointConverter
 
         Directory.CreateDirectory(folder);
         SafetensorsWriter.Write(Path.Combine(folder, ModelFolder.WeightsFile),
-            check.Used.SelectMany(entry => Payloads(checkpoint.Source, entry, type, progress)),
+            check.Used.SelectMany(entry => Payloads(checkpoint.Source, entry, type, check.IsMatrix(entry), progress)),
             new Dictionary<string, string> { ["format"] = "pt" });
         File.WriteAllText(Path.Combine(folder, ModelFolder.ConfigFile), checkpoint.ConfigJson + "\n");
         var notes = new List<string>();
@@ -56,7 +57,7 @@ public static class CheckpointConverter
             notes.Add($"left out: {check.Extra.Count} tensors that no computation reads");
         }
 
-        if (!WriteTokenizer(checkpoint.Path, folder))
+        if (checkpoint.ModelType != SamModelConfig.Type && !WriteTokenizer(checkpoint, folder))
         {
             notes.Add($"no tokenizer was found beside the weights: put {ModelFolder.TokenizerFile} into {folder}");
         }
@@ -65,7 +66,7 @@ public static class CheckpointConverter
     }
 
     private static IEnumerable<TensorPayload> Payloads(ITensorSource source, TensorEntry entry, ConvertedType type,
-        IProgress<string>? progress)
+        bool isMatrix, IProgress<string>? progress)
     {
         void Read(long start, Span<float> destination)
         {
@@ -83,41 +84,22 @@ public static class CheckpointConverter
             return [TensorPayload.Streamed(entry.Name, entry.Shape, ElementType.F32, Read)];
         }
 
-        return type == ConvertedType.Q8 && IsMatrix(entry)
+        // Tables that are looked up, not multiplied with, keep their precision: they cost no time.
+        return type == ConvertedType.Q8 && isMatrix && QuantizedSource.CanHold(entry.Shape)
             ? QuantizedSource.Payloads(entry.Name, entry.Shape, Read)
             : [TensorPayload.Streamed(entry.Name, entry.Shape, ElementType.BF16, Read)];
     }
 
-    // Tables that are looked up, not multiplied with, keep their precision: they cost no time.
-    private static bool IsMatrix(TensorEntry entry) =>
-        QuantizedSource.CanHold(entry.Shape) && entry.Shape[0] >= 32
-        && !entry.Name.Contains("embed", StringComparison.Ordinal)
-        && !entry.Name.Contains("_token", StringComparison.Ordinal);
-
-    private static bool WriteTokenizer(string path, string folder)
+    private static bool WriteTokenizer(PublishedCheckpoint checkpoint, string folder)
     {
+        string path = checkpoint.Path;
         string from = Directory.Exists(path) ? path : Path.GetDirectoryName(Path.GetFullPath(path))!;
-        string target = Path.Combine(folder, ModelFolder.TokenizerFile);
-        if (File.Exists(Path.Combine(from, "tokenizer.model")))
-        {
-            File.WriteAllBytes(target, SentencePieceConversion.ToTokenizerJson(
-                File.ReadAllBytes(Path.Combine(from, "tokenizer.model")), from, TokenizerFolder.ReadAdded(from)));
-            return true;
-        }
-
-        string json = Path.Combine(from, "tokenizer.json");
-        if (!File.Exists(json))
+        if (TokenizerFolder.ToTokenizerJson(from, checkpoint.WantedTokens) is not { } json)
         {
             return false;
         }
 
-        // Read once, so that a damaged one is found now.
-        TokenizerJson.Load(json);
-        if (Path.GetFullPath(json) != Path.GetFullPath(target))
-        {
-            File.Copy(json, target, overwrite: true);
-        }
-
+        File.WriteAllBytes(Path.Combine(folder, ModelFolder.TokenizerFile), json);
         return true;
     }
 

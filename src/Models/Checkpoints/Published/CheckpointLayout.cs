@@ -36,6 +36,9 @@ public enum CheckpointLayout
     /// <summary>SAM alone, as Meta saves it.</summary>
     Sam,
 
+    /// <summary>SAM alone, as transformers saves it.</summary>
+    SamHf,
+
     /// <summary>CLIP, or its vision part alone, as transformers saves it.</summary>
     Clip,
 }
@@ -54,6 +57,7 @@ public static class CheckpointLayouts
         ("visual_model.", CheckpointLayout.Lisa),
         ("multi_modal_projector.", CheckpointLayout.LlavaHf),
         ("mm_projector.", CheckpointLayout.Llava),
+        ("vision_encoder.patch_embed.projection.", CheckpointLayout.SamHf),
         ("mask_decoder.iou_token.", CheckpointLayout.Sam),
         ("vision_model.embeddings.class_embedding", CheckpointLayout.Clip),
         ("layers.0.self_attn.q_proj.", CheckpointLayout.Llama),

@@ -27,11 +27,15 @@ public static partial class CheckpointNames
         ("vision_tower.vision_tower.vision_model.", Vision),
         ("model.grounding_encoder.", "model.visual_model."),
         ("grounding_encoder.", "model.visual_model."),
+        ("visual_model.", "model.visual_model."),
+        ("text_hidden_fcs.", "model.text_hidden_fcs."),
+        ("model.lm_head.", "lm_head."),
     ];
 
     /// <summary>
     /// The project's name of a tensor; null for one that no computation reads: PLUM's aliases of the prompt encoder,
-    /// old rotary tables, position ids, teachers and duplicates in Pixel-SAIL's training files.
+    /// old rotary tables, position ids, teachers and duplicates in Pixel-SAIL's training files, GLaMM's encoder of boxes
+    /// that a question names.
     /// </summary>
     public static string? Canonical(string name, CheckpointLayout layout)
     {
@@ -39,6 +43,11 @@ public static partial class CheckpointNames
         if (IsUnused(name, layout))
         {
             return null;
+        }
+
+        if (layout == CheckpointLayout.SamHf)
+        {
+            return "model.visual_model." + TransformersSamNames.ToMeta(name);
         }
 
         if (layout == CheckpointLayout.Sam)
@@ -53,6 +62,11 @@ public static partial class CheckpointNames
             return start < 0 ? null : Vision + name[(start + "vision_model.".Length)..];
         }
 
+        if (layout == CheckpointLayout.Sa2Va)
+        {
+            return Sa2Va(name);
+        }
+
         foreach ((string prefix, string replacement) in s_prefixes)
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal))
@@ -62,6 +76,17 @@ public static partial class CheckpointNames
         }
 
         return name;
+    }
+
+    // Its head is no list; its own code renames every gamma, which transformers would rename otherwise.
+    private static string Sa2Va(string name)
+    {
+        name = name.EndsWith(".gamma", StringComparison.Ordinal) ? name[..^"gamma".Length] + "g_weight" : name;
+        return name.StartsWith("text_hidden_fcs.", StringComparison.Ordinal)
+            ? "model.text_hidden_fcs.0." + name["text_hidden_fcs.".Length..]
+            : name.StartsWith("language_model.", StringComparison.Ordinal)
+                ? name["language_model.".Length..]
+                : name;
     }
 
     private static string WithoutWrappers(string name)
@@ -82,6 +107,7 @@ public static partial class CheckpointNames
         name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal)
         || name.EndsWith("embeddings.position_ids", StringComparison.Ordinal)
         || (layout == CheckpointLayout.Plum && PlumAlias().IsMatch(name))
+        || (layout == CheckpointLayout.Glamm && GlammRegions().IsMatch(name))
         || (layout == CheckpointLayout.PixelSail && SailUnused().IsMatch(name));
 
     [GeneratedRegex("(image_encoder|prompt_encoder|mask_decoder)\\.", RegexOptions.CultureInvariant)]
@@ -90,6 +116,11 @@ public static partial class CheckpointNames
     [GeneratedRegex("^mask_pooler\\.(prompt_encoder|block[12]|final_conv)\\.", RegexOptions.CultureInvariant)]
     private static partial Regex PlumAlias();
 
-    [GeneratedRegex("^(llm\\.|.*teacher|.*distill)", RegexOptions.CultureInvariant)]
+    [GeneratedRegex("^model\\.region_encoder\\.", RegexOptions.CultureInvariant)]
+    private static partial Regex GlammRegions();
+
+    // vp_embed beside lm_head is EVEv2's, which adds the prompts' embeddings as they are; SOLO's lies under model.
+    [GeneratedRegex("^(llm\\.|.*teacher|.*distill|single_transformer\\.vp_embed\\.|(mask2former|sam2|radio)_model\\.)",
+        RegexOptions.CultureInvariant)]
     private static partial Regex SailUnused();
 }

@@ -4,7 +4,9 @@ using PixSearch.Models.Families;
 using PixSearch.Models.PixelLm;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
+using PixSearch.Models.Sam;
 using PixSearch.Models.Weights;
+using PixSearch.Tensors;
 
 namespace PixSearch.Models.Checkpoints.Published;
 
@@ -42,11 +44,15 @@ public sealed class PublishedCheckpoint : IDisposable
         ConfigJson = OwnType is not null ? config.GetRawText() : layout switch
         {
             CheckpointLayout.Plum => sizes.PixSearch(name).ToJson(),
-            CheckpointLayout.Lisa or CheckpointLayout.Glamm => sizes.Lisa(name).ToJson(),
+            CheckpointLayout.Lisa => sizes.Lisa(name).ToJson(),
+            CheckpointLayout.Glamm => sizes.Glamm(name).ToJson(),
             CheckpointLayout.PixelLm => sizes.PixelLm(name).ToJson(),
+            CheckpointLayout.PixelSail when sizes.IsEve => sizes.EveSail(name).ToJson(),
             CheckpointLayout.PixelSail => sizes.PixelSail(name).ToJson(),
+            CheckpointLayout.Sam or CheckpointLayout.SamHf => sizes.SamAlone(name).ToJson(),
             _ => null,
         };
+        ModelType = ConfigJson is null ? null : OwnType ?? TypeOf(ConfigJson);
     }
 
     /// <summary>File or folder.</summary>
@@ -63,6 +69,29 @@ public sealed class PublishedCheckpoint : IDisposable
 
     /// <summary><c>config.json</c> of the project's layout; null for layouts that are only part of a model.</summary>
     public string? ConfigJson { get; }
+
+    /// <summary><c>model_type</c> of <see cref="ConfigJson"/>; null where there is none.</summary>
+    public string? ModelType { get; }
+
+    /// <summary>Special tokens that the family's code adds to its base model's tokenizer after loading.</summary>
+    public IReadOnlyList<string> WantedTokens =>
+        ModelType is PixelSailConfig.Type or EveSailConfig.Type ? PixelSailModel.AddedTokens : [];
+
+    /// <summary>
+    /// True when the family needs CLIP and the files hold none of it: LISA, PLUM and PixelLM save without it.
+    /// </summary>
+    public bool LacksVision => ModelType is PixSearchConfig.Type or LisaConfig.Type or PixelLmConfig.Type
+        && !Source.Tensors.Keys.Any(name => name.StartsWith("model.vision_tower.", StringComparison.Ordinal));
+
+    /// <summary>Sizes of the SAM that the checkpoint is or holds; null for families without one.</summary>
+    /// <exception cref="PixException">The configuration is broken.</exception>
+    public SamConfig? SamConfig => ModelType switch
+    {
+        PixSearchConfig.Type => PixSearchConfig.Parse(ConfigJson!).SamConfig,
+        LisaConfig.Type => LisaConfig.Parse(ConfigJson!).SamConfig,
+        SamModelConfig.Type => SamModelConfig.Parse(ConfigJson!).SamConfig,
+        _ => null,
+    };
 
     /// <summary>Opens a file or folder; throws <see cref="PixException"/>.</summary>
     public static PublishedCheckpoint Open(string path, PublishedOptions? options = null)
@@ -97,16 +126,40 @@ public sealed class PublishedCheckpoint : IDisposable
     /// <summary>
     /// Compares with what the configuration asks for; null when the layout is no whole model. No number is read.
     /// </summary>
+    /// <exception cref="PixException">The configuration is broken.</exception>
     public CheckpointCheck? Check()
     {
-        if (ConfigJson is null)
+        try
         {
-            return null;
+            return ConfigJson is null || ModelType is null
+                ? null
+                : CheckpointCheck.Run(Source, weights => BuildNetwork(ModelType, ConfigJson, weights));
         }
-
-        string type = JsonDocument.Parse(ConfigJson).RootElement.GetProperty("model_type").GetString() ?? "";
-        return CheckpointCheck.Run(Source, weights => BuildNetwork(type, ConfigJson, weights));
+        catch (ArgumentException error)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"The configuration of '{Path}' contradicts itself: {error.Message}", error);
+        }
     }
+
+    /// <summary>
+    /// Loads all weights and nothing else, to see that they can be loaded and how long it takes; the caller disposes
+    /// the store. Throws <see cref="PixException"/> (BrokenArtifact) that lists all bad tensors.
+    /// </summary>
+    /// <param name="backend">Where they will lie.</param>
+    /// <param name="storage">How matrices are stored; null: as in the checkpoint.</param>
+    public WeightStore LoadWeights(IBackend backend, WeightType? storage = null) =>
+        ConfigJson is null || ModelType is null
+            ? throw new PixException(PixErrorKind.InvalidArgument,
+                $"'{Path}' has the layout {Layout}, which is no whole model of a known family.")
+            : ModelFolder.Build(
+                new CheckpointWeights(backend, Source,
+                    new WeightLoadOptions { Storage = storage, Ignore = PixSearchFolder.IsUnused }),
+                weights =>
+                {
+                    BuildNetwork(ModelType, ConfigJson, weights);
+                    return weights;
+                });
 
     /// <inheritdoc/>
     public void Dispose() => Source.Dispose();
@@ -131,9 +184,18 @@ public sealed class PublishedCheckpoint : IDisposable
             case PixelSailConfig.Type:
                 _ = new PixelSailNetwork(weights, PixelSailConfig.Parse(configJson));
                 break;
+            case SamModelConfig.Type:
+                _ = new SamNetwork(weights, SamModelConfig.Parse(configJson).SamConfig);
+                break;
             default:
                 throw new PixException(PixErrorKind.BrokenArtifact, $"model_type '{type}' is unknown.");
         }
+    }
+
+    private static string TypeOf(string configJson)
+    {
+        using JsonDocument document = JsonDocument.Parse(configJson);
+        return document.RootElement.GetProperty("model_type").GetString()!;
     }
 
     private static ITensorSource MergeAdapters(string path, ITensorSource source, PublishedOptions options,

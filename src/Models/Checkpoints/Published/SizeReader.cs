@@ -20,6 +20,11 @@ namespace PixSearch.Models.Checkpoints.Published;
 internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensors, JsonElement config)
 {
     private const string VisionPrefix = "model.vision_tower.vision_tower.vision_model.";
+    private const int QwenHalfBillion = 896;
+
+    // Pixel-SAIL's files come without a configuration; it was trained with sequences of this length.
+    private const int SailLength = 8192;
+    private const string EvePatches = "single_transformer.model.vision_tower.patch_embedding.0.weight";
 
     /// <summary>PLUM's configuration.</summary>
     public PixSearchConfig PixSearch(string name) => new()
@@ -30,12 +35,15 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
         SamConfig = Sam("model.visual_model."),
         MmProjectorType = ProjectorType(),
         MmVisionSelectLayer = Number("mm_vision_select_layer", -2),
-        ImageAspectRatio = AspectRatio(),
         SystemPrompt = Families.PixSearchPrompt.LlavaSystem, // PLUM's code uses llava_v1 as a whole
         BioFeedForward = Size("bio_encoder.encoder.layers.0.linear1.weight", 0, 2048),
     };
 
-    /// <summary>The configuration of LISA or GLaMM.</summary>
+    /// <summary>GLaMM's configuration: LISA's with another prompt.</summary>
+    public LisaConfig Glamm(string name) =>
+        Lisa(name) with { PictureTemplate = Families.PixSearchPrompt.GlammPictureTemplate };
+
+    /// <summary>LISA's configuration.</summary>
     public LisaConfig Lisa(string name) => new()
     {
         Name = name,
@@ -44,7 +52,6 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
         SamConfig = Sam("model.visual_model."),
         MmProjectorType = ProjectorType(),
         MmVisionSelectLayer = Number("mm_vision_select_layer", -2),
-        ImageAspectRatio = AspectRatio(),
     };
 
     /// <summary>PixelLM's configuration.</summary>
@@ -74,12 +81,27 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
         };
     }
 
+    /// <summary>True for Pixel-SAIL on EVEv2, whose patches come from convolutions.</summary>
+    public bool IsEve => tensors.ContainsKey(EvePatches);
+
+    /// <summary>The configuration of Pixel-SAIL on EVEv2.</summary>
+    public EveSailConfig EveSail(string name) => new()
+    {
+        Name = name,
+        TextConfig = Text("single_transformer.model.") with { VisionTwin = true },
+        PatchHidden = Size(EvePatches, 0, 1024),
+        SegHidden = Size("seg_token_projector.2.weight", 0, 256),
+    };
+
+    /// <summary>The configuration of SAM by itself.</summary>
+    public SamModelConfig SamAlone(string name) => new() { Name = name, SamConfig = Sam("model.visual_model.") };
+
     /// <summary>The language model's sizes.</summary>
     public LlamaConfig Text(string prefix)
     {
         string layer = $"{prefix}layers.0.";
         int hidden = Size($"{prefix}embed_tokens.weight", 1, 0);
-        int heads = Number("num_attention_heads", hidden % 128 == 0 ? hidden / 128 : Math.Max(1, hidden / 64));
+        int heads = Number("num_attention_heads", UsualHeads(hidden));
         int keyValueWidth = Size($"{layer}self_attn.k_proj.weight", 0, hidden);
         bool biases = tensors.ContainsKey($"{layer}self_attn.q_proj.bias");
         string output = prefix[..^"model.".Length] + "lm_head.weight";
@@ -94,7 +116,7 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
             RopeTheta = Real("rope_theta", biases ? 1e6f : 1e4f),
             RmsNormEps = Real("rms_norm_eps", biases ? 1e-6f : 1e-5f),
             TieWordEmbeddings = !tensors.ContainsKey(output),
-            MaxPositionEmbeddings = Number("max_position_embeddings", 2048),
+            MaxPositionEmbeddings = Number("max_position_embeddings", biases ? SailLength : 2048),
             AttentionBias = biases,
         };
     }
@@ -149,12 +171,11 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
         };
     }
 
-    private string ProjectorType() => tensors.ContainsKey("model.mm_projector.0.weight") ? "mlp2x_gelu" : "linear";
+    // Heads of 128 in all LLaMA and Qwen2.5 models from 1.5 B on; Qwen2.5-0.5B (896) has 14 of 64.
+    private static int UsualHeads(int hidden) =>
+        hidden != QwenHalfBillion && hidden % 128 == 0 ? hidden / 128 : Math.Max(1, hidden / 64);
 
-    private string AspectRatio() =>
-        Find("image_aspect_ratio") is { ValueKind: JsonValueKind.String } value && value.GetString() == "pad"
-            ? "pad"
-            : "crop";
+    private string ProjectorType() => tensors.ContainsKey("model.mm_projector.0.weight") ? "mlp2x_gelu" : "linear";
 
     private int Size(string name, int axis, int otherwise) =>
         tensors.TryGetValue(name, out TensorEntry? entry) && entry.Shape.Rank > axis ? entry.Shape[axis] : otherwise;
