@@ -17,6 +17,9 @@ public enum ModelFamily
 
     /// <summary>Pixel-SAIL: one transformer.</summary>
     PixelSail,
+
+    /// <summary>LLaVA, on which the others but Pixel-SAIL are built: no masks.</summary>
+    Llava,
 }
 
 /// <summary>

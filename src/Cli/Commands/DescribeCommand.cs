@@ -43,8 +43,8 @@ internal static class DescribeCommand
 
             RgbImage image = PictureCodec.DecodeFile(parsed.GetValue(picture)!);
             using IBackend engine = BackendChoice.Create(parsed.GetValue(backend));
-            using ISegmentingModel loaded = ModelFolder.Load(engine, AskSetup.FolderOf("model", parsed.GetValue(model)!),
-                WeightsChoice.Parse(parsed.GetValue(weights)));
+            using ISegmentingModel loaded = ModelFolder.Load(engine,
+                AskSetup.FolderOf("model", parsed.GetValue(model)!), WeightsChoice.Parse(parsed.GetValue(weights)));
             if (loaded is not IVisualPromptModel sail)
             {
                 throw new PixException(PixErrorKind.InvalidArgument,

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Globalization;
 using PixSearch.Models.Checkpoints;
 using PixSearch.Models.Checkpoints.Published;
 using PixSearch.Models.Weights;
@@ -8,7 +9,7 @@ using PixSearch.Tensors;
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// <c>px inspect</c>: what a checkpoint is, its configuration, its tensors, the memory that it takes, and what it lacks.
+/// <c>px inspect</c>: what a checkpoint is, its configuration, its tensors, the memory that it takes, what it lacks.
 /// Reads headers only, but with <c>--load</c>. Exit code 1 when something is missing or mis-shaped.
 /// </summary>
 internal static class InspectCommand
@@ -23,7 +24,10 @@ internal static class InspectCommand
         var vision = new Option<string?>("--vision") { Description =
             "CLIP's checkpoint, where the file leaves it out." };
         var tensors = new Option<bool>("--tensors") { Description = "List every tensor." };
-        var load = new Option<bool>("--load") { Description = "Load all weights and say how long and how much it took." };
+        var load = new Option<bool>("--load")
+        {
+            Description = "Load all weights and say how long and how much it took.",
+        };
         Option<string> weights = WeightsChoice.Option();
         Option<string> backend = BackendChoice.Option();
         var command = new Command("inspect", "Show what a checkpoint holds and what it lacks.")
@@ -97,15 +101,17 @@ internal static class InspectCommand
         return complete ? 0 : 1;
     }
 
-    private static void Load(TextWriter output, PublishedCheckpoint checkpoint, string? backendName, WeightType? storage)
+    private static void Load(TextWriter output, PublishedCheckpoint checkpoint, string? backendName,
+        WeightType? storage)
     {
         using IBackend backend = BackendChoice.Create(backendName);
         long start = Stopwatch.GetTimestamp();
         using WeightStore weights = checkpoint.LoadWeights(backend, storage);
         TimeSpan time = Stopwatch.GetElapsedTime(start);
         using var process = Process.GetCurrentProcess();
-        output.WriteLine(FormattableString.Invariant($"loaded      {weights.All.Count} weights in {time.TotalSeconds:0.0} s")
-            + $", peak memory of the process {Bytes(process.PeakWorkingSet64)}");
+        string seconds = time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture);
+        output.WriteLine($"loaded      {weights.All.Count} weights in {seconds} s, peak memory of the process "
+            + Bytes(process.PeakWorkingSet64));
     }
 
     private static void Print(TextWriter output, string what, IReadOnlyList<string> items)

@@ -6,9 +6,9 @@ namespace PixSearch.Models.Checkpoints;
 
 /// <summary>
 /// A file mapped read-only: its bytes cost address space, and memory only as the system's page cache. Pages that were
-/// read are given back to it every <see cref="ResidentBytesMax"/>, so that reading a file of 26 GB through once does not
-/// count 26 GB to the process. The file must not shrink while it is mapped (the system would end the process); checkpoints are replaced by rename, never rewritten in
-/// place.
+/// read are given back to it every <see cref="ResidentBytesMax"/>, so that reading a file of 26 GB through once does
+/// not count 26 GB to the process. The file must not shrink while it is mapped (the system would end the process);
+/// checkpoints are replaced by rename, never rewritten in place.
 /// </summary>
 internal sealed unsafe class MappedFile : IDisposable
 {

@@ -2,6 +2,7 @@ using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Models.Checkpoints;
 using PixSearch.Models.Checkpoints.Published;
+using PixSearch.Models.Llava;
 using PixSearch.Models.PixelLm;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
@@ -32,7 +33,10 @@ public static class ModelFolder
     private const long ConfigLengthMax = 16L << 20;
 
     private static readonly string[] s_types =
-        [PixSearchConfig.Type, LisaConfig.Type, PixelLmConfig.Type, PixelSailConfig.Type, EveSailConfig.Type];
+    [
+        PixSearchConfig.Type, LisaConfig.Type, PixelLmConfig.Type, PixelSailConfig.Type, EveSailConfig.Type,
+        LlavaConfig.Type,
+    ];
 
     /// <summary>Loads a model for serving.</summary>
     /// <param name="backend">Where it computes.</param>
@@ -70,6 +74,8 @@ public static class ModelFolder
                 new EveSailNetwork(weights, EveSailConfig.Parse(configJson)), tokenizer)),
             PixelSailConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new PixelSailModel(backend, weights,
                 new PixelSailNetwork(weights, PixelSailConfig.Parse(configJson)), tokenizer)),
+            LlavaConfig.Type => Build<ISegmentingModel>(checkpoint, weights => new LlavaModel(backend, weights,
+                new LlavaNetwork(weights, LlavaConfig.Parse(configJson)), tokenizer)),
             _ => throw new PixException(PixErrorKind.BrokenArtifact,
                 $"model_type '{type}' is unknown; known are {string.Join(", ", s_types)}."),
         };

@@ -25,6 +25,8 @@ public static class TextSegmenter
         ModelFamily.Lisa => $"Can you segment {expression} in this image?",
         ModelFamily.PixelLm => $"What is {expression} in this image? Please output segmentation mask.",
         ModelFamily.PixelSail => $"Please segment {expression} in this image.",
+        ModelFamily.Llava => throw new Abstractions.PixException(Abstractions.PixErrorKind.InvalidArgument,
+            "LLaVA answers without masks; segmenting needs PixSearch, LISA, GLaMM, PixelLM or Pixel-SAIL."),
         _ => throw new ArgumentOutOfRangeException(nameof(family), family, "Unknown family."),
     };
 

@@ -11,8 +11,8 @@ internal static class QwenVocabulary
 {
     private const long FileLengthMax = 256L << 20;
 
-    private const string Split = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
-        + @"|\s*[\r\n]+|\s+(?!\S)|\s+";
+    private const string Split = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
+        + @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
 
     private const string Bytes =
         """{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false}""";

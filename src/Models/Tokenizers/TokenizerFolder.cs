@@ -22,8 +22,8 @@ public static class TokenizerFolder
     /// </summary>
     /// <param name="folder">The folder.</param>
     /// <param name="wanted">
-    /// Special tokens that the family's code adds to a base model's tokenizer after loading: where the first is missing,
-    /// those that are not there get the next ids, in this order. Only for the byte-level kinds.
+    /// Special tokens that the family's code adds to a base model's tokenizer after loading: where the first is
+    /// missing, those that are not there get the next ids, in this order. Only for the byte-level kinds.
     /// </param>
     /// <exception cref="PixException">NotFound when there is none of the three; BrokenArtifact.</exception>
     public static BpeTokenizer Load(string folder, IReadOnlyList<string>? wanted = null)

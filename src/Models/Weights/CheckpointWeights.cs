@@ -8,7 +8,7 @@ namespace PixSearch.Models.Weights;
 /// <summary>
 /// Weights read from a checkpoint, a piece of a tensor at a time, and stored at once as they will be served: loading
 /// needs no more memory than the weights in their own type and one mapped file. Problems are collected while the model
-/// is built, so that <see cref="ThrowIfBroken"/> can list every missing, mis-shaped, damaged and unknown tensor at once.
+/// is built, so that <see cref="ThrowIfBroken"/> can list every missing, mis-shaped, damaged and unknown tensor.
 /// </summary>
 public sealed class CheckpointWeights : IWeightSource
 {

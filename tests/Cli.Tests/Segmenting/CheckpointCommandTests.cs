@@ -14,7 +14,7 @@ public sealed partial class CheckpointCommandTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("checkpoints").FullName;
 
     // The layout of a 13 B checkpoint (40 layers, 32,002 tokens, three PyTorch shards in BF16) at 1/16 of its width:
-    // 71 million numbers. Loading takes what they take in BF16 and one shard; held as F32 they would take twice as much.
+    // 71 million numbers. Loading takes what they take in BF16 and one shard; as F32 they would take twice as much.
     [Fact]
     public async Task InspectLoad_ThirteenBillionLayout_NeedsItsTypePlusOneShard()
     {
@@ -55,8 +55,8 @@ public sealed partial class CheckpointCommandTests : IDisposable
         string rough = In("rough.png");
         await File.WriteAllBytesAsync(rough, PictureCodec.EncodePng(TinyModels.Picture(48, 32, 8)));
 
-        PxProcess.Result result = await PxProcess.RunAsync("", "segment", picture, "--model", In(file), "--point", "9,9",
-            "--point", "40,30,0", "--box", "2,2,30,20", "--mask", rough, "--multimask", "--json", "--masks",
+        PxProcess.Result result = await PxProcess.RunAsync("", "segment", picture, "--model", In(file), "--point",
+            "9,9", "--point", "40,30,0", "--box", "2,2,30,20", "--mask", rough, "--multimask", "--json", "--masks",
             In("masks"), "--out", In("deep/down/overlay.png"));
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
@@ -101,8 +101,8 @@ public sealed partial class CheckpointCommandTests : IDisposable
     public async Task Describe_PixelSailOnEve_AnswersForABox()
     {
         PublishedFolders.Write("pixel-sail-eve-pth", In("in"));
-        PxProcess.Result result = await PxProcess.RunAsync("", "describe", Picture(), "--region", "2,2,10,10", "--model",
-            In("in"), "--max-tokens", "3");
+        PxProcess.Result result = await PxProcess.RunAsync("", "describe", Picture(), "--region", "2,2,10,10",
+            "--model", In("in"), "--max-tokens", "3");
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         PxProcess.Result inspected = await PxProcess.RunAsync("", "inspect", In("in"));
         Assert.Contains("family      pixel_sail_eve", inspected.Output, StringComparison.Ordinal);

@@ -13,8 +13,8 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Models.Tests.Checkpoints;
 
-// Goal: every published layout on disk goes the whole way, as it is and converted: load, tokenise, preprocess, generate,
-// masks out; and conversion changes neither text nor masks.
+// Goal: every published layout on disk goes the whole way, as it is and converted: load, tokenise, preprocess,
+// generate, masks out; and conversion changes neither text nor masks.
 public sealed class PublishedFolderTests : IDisposable
 {
     private readonly TemporaryFolder _folder = new();
@@ -246,7 +246,7 @@ public sealed class PublishedFolderTests : IDisposable
         Tensor logits = model.DecodeMasks(image, groundings, answer.Hidden);
         IReadOnlyList<SegmentedTarget> targets = SegmentedTarget.FromLogits(backend, logits,
             new string[groundings.Length]);
-        Assert.NotEmpty(targets);
+        Assert.Equal(model.Family == ModelFamily.Llava, targets.Count == 0);
         Assert.All(targets, target => Assert.Equal((48, 32), (target.Mask.Width, target.Mask.Height)));
         return (answer.Slots, [.. targets.Select(target => target.Mask.Area)]);
     }

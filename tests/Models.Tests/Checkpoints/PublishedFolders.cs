@@ -7,7 +7,7 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Tests.Checkpoints;
 
 /// <summary>
-/// The test tool: folders as the authors of each family save them (weights, configuration, tokenizer), small and random.
+/// The test tool: folders as the authors of each family save them (weights, configuration, tokenizer), random.
 /// </summary>
 internal static class PublishedFolders
 {
@@ -19,7 +19,7 @@ internal static class PublishedFolders
     [
         "plum-torch-shards", "plum-adapters-inside", "plum-peft-folder", "lisa-torch", "lisa-llava-hf",
         "lisa-newest-transformers", "glamm-safetensors-shards", "pixellm-torch-shards", "pixel-sail-pth",
-        "pixel-sail-eve-pth",
+        "pixel-sail-eve-pth", "llava-torch-shards", "llava-hf-safetensors-shards",
     ];
 
     /// <summary>Layouts that leave CLIP to a folder of its own, <c>clip</c> below.</summary>
@@ -84,6 +84,14 @@ internal static class PublishedFolders
                 eve.Tensors["single_transformer.vp_embed.weight"] = (new Shape(64, 64), new float[64 * 64]);
                 eve.Tensors["llm.lm_head.weight"] = (new Shape(1), new float[1]);
                 File.WriteAllBytes(In(folder, "iter_100.pth"), eve.ToTorch(wrapper: "state_dict"));
+                break;
+            case "llava-torch-shards":
+                LlavaTokenizer(folder);
+                RandomCheckpoint.Llava(Vocabulary).WriteShards(folder, torch: true, shards: 2);
+                break;
+            case "llava-hf-safetensors-shards":
+                LlavaTokenizer(folder, "<image>", "<pad>");
+                RandomCheckpoint.Llava(Vocabulary).WriteShards(folder, torch: false, shards: 3, LlavaHf);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(layout), layout, "Unknown layout.");

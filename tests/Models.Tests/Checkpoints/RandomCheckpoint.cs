@@ -2,6 +2,7 @@ using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Models.Checkpoints;
 using PixSearch.Models.Checkpoints.Published;
+using PixSearch.Models.Llava;
 using PixSearch.Models.PixelLm;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
@@ -42,6 +43,14 @@ internal sealed class RandomCheckpoint : IWeightSource
         MaxPositionEmbeddings = 1024,
     };
 
+    public static LlamaConfig Qwen(int vocabulary) => Text(vocabulary) with
+    {
+        AttentionBias = true,
+        NumKeyValueHeads = 2,
+        RopeTheta = 1e6f,
+        RmsNormEps = 1e-6f,
+    };
+
     public static ClipVisionConfig Vision(int layers) => new()
     {
         ImageSize = 28,
@@ -76,40 +85,39 @@ internal sealed class RandomCheckpoint : IWeightSource
 
     public static RandomCheckpoint Lisa(string projector = "linear", int vocabulary = TinyModels.VocabularySize) =>
         Make("lisa", new LisaConfig
-    {
-        TextConfig = Text(vocabulary),
-        VisionConfig = Vision(3),
-        SamConfig = Sam(),
-        MmProjectorType = projector,
-    }.ToJson(), Vision(3));
+        {
+            TextConfig = Text(vocabulary),
+            VisionConfig = Vision(3),
+            SamConfig = Sam(),
+            MmProjectorType = projector,
+        }.ToJson(), Vision(3));
 
     public static RandomCheckpoint PixelLm(int vocabulary = TinyModels.VocabularySize) =>
         Make("pixellm", new PixelLmConfig
-    {
-        TextConfig = Text(vocabulary),
-        VisionConfig = Vision(11),
-        DecoderDim = 32,
-        DecoderMlpDim = 48,
-    }.ToJson(), Vision(11));
+        {
+            TextConfig = Text(vocabulary),
+            VisionConfig = Vision(11),
+            DecoderDim = 32,
+            DecoderMlpDim = 48,
+        }.ToJson(), Vision(11));
 
     public static RandomCheckpoint PixelSail(int vocabulary = TinyModels.VocabularySize) =>
-        Make("pixel_sail", new PixelSailConfig
-    {
-        TextConfig = Text(vocabulary) with { AttentionBias = true, NumKeyValueHeads = 2, RopeTheta = 1e6f, RmsNormEps = 1e-6f },
-        SegHidden = 24,
-    }.ToJson());
+        Make("pixel_sail", new PixelSailConfig { TextConfig = Qwen(vocabulary), SegHidden = 24 }.ToJson());
 
     public static RandomCheckpoint EveSail(int vocabulary = TinyModels.VocabularySize) =>
         Make("pixel_sail_eve", new EveSailConfig
-    {
-        TextConfig = Text(vocabulary) with
         {
-            AttentionBias = true, NumKeyValueHeads = 2, RopeTheta = 1e6f, RmsNormEps = 1e-6f, VisionTwin = true,
-        },
-        AreaSide = 64,
-        PatchHidden = 24,
-        SegHidden = 24,
-    }.ToJson());
+            TextConfig = Qwen(vocabulary) with { VisionTwin = true },
+            AreaSide = 64,
+            PatchHidden = 24,
+            SegHidden = 24,
+        }.ToJson());
+
+    public static RandomCheckpoint Llava(int vocabulary) => Make(LlavaConfig.Type, new LlavaConfig
+    {
+        TextConfig = Text(vocabulary),
+        VisionConfig = Vision(3),
+    }.ToJson(), Vision(3));
 
     /// <summary>SAM alone; names as LISA's, see <see cref="SamNameOf"/>.</summary>
     public static RandomCheckpoint SamAlone() =>

@@ -34,8 +34,8 @@ public static partial class CheckpointNames
 
     /// <summary>
     /// The project's name of a tensor; null for one that no computation reads: PLUM's aliases of the prompt encoder,
-    /// old rotary tables, position ids, teachers and duplicates in Pixel-SAIL's training files, GLaMM's encoder of boxes
-    /// that a question names.
+    /// old rotary tables, position ids, teachers and duplicates in Pixel-SAIL's training files, GLaMM's encoder of
+    /// boxes that a question names.
     /// </summary>
     public static string? Canonical(string name, CheckpointLayout layout)
     {

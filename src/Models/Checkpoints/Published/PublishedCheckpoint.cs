@@ -1,6 +1,7 @@
 using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Models.Families;
+using PixSearch.Models.Llava;
 using PixSearch.Models.PixelLm;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
@@ -49,6 +50,7 @@ public sealed class PublishedCheckpoint : IDisposable
             CheckpointLayout.PixelLm => sizes.PixelLm(name).ToJson(),
             CheckpointLayout.PixelSail when sizes.IsEve => sizes.EveSail(name).ToJson(),
             CheckpointLayout.PixelSail => sizes.PixelSail(name).ToJson(),
+            CheckpointLayout.Llava or CheckpointLayout.LlavaHf => sizes.Llava(name, layout).ToJson(),
             CheckpointLayout.Sam or CheckpointLayout.SamHf => sizes.SamAlone(name).ToJson(),
             _ => null,
         };
@@ -81,6 +83,7 @@ public sealed class PublishedCheckpoint : IDisposable
     /// True when the family needs CLIP and the files hold none of it: LISA, PLUM and PixelLM save without it.
     /// </summary>
     public bool LacksVision => ModelType is PixSearchConfig.Type or LisaConfig.Type or PixelLmConfig.Type
+            or LlavaConfig.Type
         && !Source.Tensors.Keys.Any(name => name.StartsWith("model.vision_tower.", StringComparison.Ordinal));
 
     /// <summary>Sizes of the SAM that the checkpoint is or holds; null for families without one.</summary>
@@ -183,6 +186,9 @@ public sealed class PublishedCheckpoint : IDisposable
                 break;
             case PixelSailConfig.Type:
                 _ = new PixelSailNetwork(weights, PixelSailConfig.Parse(configJson));
+                break;
+            case LlavaConfig.Type:
+                _ = new LlavaNetwork(weights, LlavaConfig.Parse(configJson));
                 break;
             case SamModelConfig.Type:
                 _ = new SamNetwork(weights, SamModelConfig.Parse(configJson).SamConfig);

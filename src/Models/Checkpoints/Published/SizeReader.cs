@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using PixSearch.Models.Llava;
 using PixSearch.Models.PixelLm;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Plum;
@@ -91,6 +92,21 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
         TextConfig = Text("single_transformer.model.") with { VisionTwin = true },
         PatchHidden = Size(EvePatches, 0, 1024),
         SegHidden = Size("seg_token_projector.2.weight", 0, 256),
+    };
+
+    /// <summary>LLaVA's configuration; transformers crops where the authors' code pads.</summary>
+    public LlavaConfig Llava(string name, CheckpointLayout layout) => new()
+    {
+        Name = name,
+        TextConfig = Text("model."),
+        VisionConfig = Vision(),
+        MmProjectorType = ProjectorType(),
+        MmVisionSelectLayer = Number("mm_vision_select_layer", -2),
+        MmUseImStartEnd = Find("mm_use_im_start_end").ValueKind == JsonValueKind.True,
+        ImageAspectRatio = layout == CheckpointLayout.Llava
+            && Find("image_aspect_ratio") is { ValueKind: JsonValueKind.String } ratio && ratio.GetString() == "pad"
+                ? "pad"
+                : "crop",
     };
 
     /// <summary>The configuration of SAM by itself.</summary>

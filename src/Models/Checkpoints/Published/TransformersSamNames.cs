@@ -47,6 +47,7 @@ internal static partial class TransformersSamNames
         return name;
     }
 
-    [GeneratedRegex(@"(output_hypernetworks_mlps\.\d+|iou_prediction_head)\.layers\.0\.", RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"(output_hypernetworks_mlps\.\d+|iou_prediction_head)\.layers\.0\.",
+        RegexOptions.CultureInvariant)]
     private static partial Regex SecondLayer();
 }
