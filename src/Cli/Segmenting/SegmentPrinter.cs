@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Imaging.Drawing;
 using PixSearch.Imaging.Masks;

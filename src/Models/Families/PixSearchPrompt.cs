@@ -1,7 +1,7 @@
 namespace PixSearch.Models.Families;
 
 /// <summary>
-/// LLaVA's <c>llava_v1</c> prompt, as PLUM, LISA and GLaMM use it (PLUM without the system text):
+/// LLaVA's <c>llava_v1</c> prompt, as PLUM, LISA and GLaMM use it (pixsearch-nano without the system text):
 /// <c>USER: &lt;im_start&gt;{picture}&lt;im_end&gt;\n{question} ASSISTANT:</c> after the begin token. The text before
 /// and after the picture is tokenised separately, as LLaVA's <c>tokenizer_image_token</c> does.
 /// </summary>
