@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Inference.Engine;
 using PixSearch.Inference.Sessions;
 using PixSearch.Models;
+using PixSearch.Models.Families;
 
 namespace PixSearch.Node;
 
@@ -130,6 +132,35 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         _revivals.Dispose();
     }
 
+    /// <summary>Masks of points and boxes on a picture; see <see cref="SegmentRequest"/>.</summary>
+    /// <exception cref="PixException">InvalidPicture, NotFound (model), InvalidArgument (a model without SAM, a prompt
+    /// outside of the picture), Overloaded, DeadlineExceeded.</exception>
+    internal async Task<PromptResult> SegmentPromptsAsync(SegmentRequest request, CancellationToken cancellation)
+    {
+        Served served = Find(request.Model);
+        (RgbImage picture, UInt128 key) = await DecodeAsync(request.Picture, request.Tenant, cancellation)
+            .ConfigureAwait(false);
+        IReadOnlyList<SamPrompt> prompts = SegmentPrompts.Of(request, picture.Width, picture.Height);
+        var job = new PromptRequest(request.Tenant, picture, key, prompts, request.Deadline);
+        return await served.Loop.SegmentAsync(job, cancellation).ConfigureAwait(false);
+    }
+
+    private async Task<(RgbImage Picture, UInt128 Key)> DecodeAsync(ReadOnlyMemory<byte> file, string tenant,
+        CancellationToken cancellation)
+    {
+        await _decodes.WaitAsync(cancellation).ConfigureAwait(false);
+        try
+        {
+            RgbImage picture = await Task.Run(() => PictureCodec.Decode(file.Span, _options.Picture), cancellation)
+                .ConfigureAwait(false);
+            return (picture, EngineRequest.KeyOf(tenant, picture));
+        }
+        finally
+        {
+            _decodes.Release();
+        }
+    }
+
     private async Task<EventStream> SubmitAsync(Served served, string id, AnswerRequest request, SessionOptions options,
         IReadOnlyList<LogEntry>? replay, CancellationToken cancellation)
     {
@@ -137,21 +168,11 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         UInt128 key = 0;
         if (!request.Picture.IsEmpty)
         {
-            await _decodes.WaitAsync(cancellation).ConfigureAwait(false);
-            try
-            {
-                picture = await Task.Run(() => PictureCodec.Decode(request.Picture.Span, _options.Picture),
-                    cancellation)
-                    .ConfigureAwait(false);
-                key = EngineRequest.KeyOf(request.Tenant, picture);
-            }
-            finally
-            {
-                _decodes.Release();
-            }
+            (picture, key) = await DecodeAsync(request.Picture, request.Tenant, cancellation).ConfigureAwait(false);
         }
 
-        var submitted = new EngineRequest(id, request, options, picture, key, replay);
+        var submitted = new EngineRequest(id, request, options, picture, key, replay,
+            Activity.Current?.Context ?? default);
         EventStream stream = await served.Loop.SubmitAsync(submitted).ConfigureAwait(false);
         _sessions[id] = new Held(stream, request.Tenant, served.Model.Name);
         return stream;

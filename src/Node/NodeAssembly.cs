@@ -1,4 +1,5 @@
 using PixSearch.Abstractions;
+using PixSearch.Imaging;
 using PixSearch.Inference.Engine;
 using PixSearch.Models;
 using PixSearch.Models.Families;
@@ -54,6 +55,9 @@ public sealed class NodeAssembly : IAsyncDisposable
 
     /// <summary>Its retriever.</summary>
     public IRetriever Retriever { get; private set; } = new NoIndex();
+
+    /// <summary>Fills and asks its indexes.</summary>
+    public NodeIndexes Indexes { get; private set; } = new(new NoIndex(), new Dictionary<string, IndexWriter>());
 
     /// <summary>The loaded models, the default first.</summary>
     public IReadOnlyList<ISegmentingModel> Models { get; private set; } = [];
@@ -114,12 +118,23 @@ public sealed class NodeAssembly : IAsyncDisposable
         }
 
         var indexes = new Dictionary<string, SearchIndex>(StringComparer.Ordinal);
+        var writers = new Dictionary<string, IndexWriter>(StringComparer.Ordinal);
+        PictureLimits limits = setup.Options.Picture;
         foreach (string folder in setup.Indexes)
         {
-            indexes.Add(NameOf(folder), SearchIndex.Open(folder, encoder));
+            SearchIndex index = SearchIndex.Open(folder, encoder);
+            indexes.Add(NameOf(folder), index);
+            writers.Add(NameOf(folder), new IndexWriter(index, encoder, file => PictureCodec.Decode(file, limits)));
         }
 
-        Retriever = Own(new IndexRetriever(indexes, NameOf(setup.Indexes[0]), encoder));
+        var retriever = Own(new IndexRetriever(indexes, NameOf(setup.Indexes[0]), encoder));
+        foreach (IndexWriter writer in writers.Values)
+        {
+            Own(writer);
+        }
+
+        Retriever = retriever;
+        Indexes = new NodeIndexes(retriever, writers);
     }
 
     private void Start(NodeSetup setup)

@@ -1,16 +1,18 @@
 using PixSearch.Abstractions;
+using PixSearch.Retrieval;
 
 namespace PixSearch.Node;
 
-/// <summary>Searches in the node's indexes from outside a session. The indexes are built by <c>px index build</c> and
-/// do not change.</summary>
+/// <summary>Fills and asks the node's indexes from outside a session.</summary>
 /// <param name="retriever">Answers searches.</param>
-public sealed class NodeIndexes(IRetriever retriever) : IIndexService
+/// <param name="writers">By name of the index; one that is not there takes no documents.</param>
+public sealed class NodeIndexes(IRetriever retriever, IReadOnlyDictionary<string, IndexWriter> writers) : IIndexService
 {
-    /// <summary>Refused: an index of this node is a finished folder, checked by its checksum.</summary>
-    public ValueTask<IngestReport> IngestAsync(string index, IAsyncEnumerable<IndexDocument> documents,
-        CancellationToken cancellation) => throw new PixException(PixErrorKind.PermissionDenied,
-            $"The index '{index}' is read-only: build a new one with 'px index build' and start the server with it.");
+    /// <inheritdoc/>
+    public async ValueTask<IngestReport> IngestAsync(string index, IAsyncEnumerable<IndexDocument> documents,
+        CancellationToken cancellation) => writers.TryGetValue(index, out IndexWriter? writer)
+        ? await writer.IngestAsync(documents, cancellation).ConfigureAwait(false)
+        : throw new PixException(PixErrorKind.NotFound, $"There is no index '{index}' that takes documents.");
 
     /// <inheritdoc/>
     public ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation) =>

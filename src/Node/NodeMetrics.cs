@@ -29,6 +29,13 @@ public sealed class NodeMetrics : IDisposable
         Counter("pixsearch.engine.rows", "Rows that were computed.", static one => one.Rows);
         Counter("pixsearch.engine.rows_cached", "Rows that the prefix cache saved.", static one => one.RowsCached);
         Counter("pixsearch.engine.image_encodings", "Pictures that were encoded.", static one => one.ImageEncodings);
+        Counter("pixsearch.engine.row_seconds", "Seconds spent on rows of the language model.", static one =>
+            one.RowSeconds);
+        Counter("pixsearch.engine.image_seconds", "Seconds spent on encoding pictures.", static one =>
+            one.ImageSeconds);
+        Counter("pixsearch.engine.mask_seconds", "Seconds spent on masks.", static one => one.MaskSeconds);
+        Gauge("pixsearch.engine.image_references", "Picture encodings that sessions hold.", static one =>
+            one.ImageReferences);
         Counter("pixsearch.engine.refused", "Sessions refused because the engine was full.", static one =>
             one.SessionsRefused);
     }

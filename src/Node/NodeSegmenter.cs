@@ -1,28 +1,24 @@
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Imaging.Masks;
+using PixSearch.Inference.Engine;
 using PixSearch.Models;
 using PixSearch.Models.Tasks;
 
 namespace PixSearch.Node;
 
 /// <summary>
-/// Masks of phrases, as short sessions of the engine: they are batched with everything else, use the picture's cached
-/// encoding and are bounded and scheduled like any question.
+/// Masks without a session of the caller's. Phrases are short sessions of the engine: they are batched with everything
+/// else, and bounded and scheduled like any question. Points and boxes are one batch of SAM's decoder between two
+/// steps. Both use the picture's cached encoding.
 /// </summary>
 /// <param name="answers">The node that answers.</param>
 /// <param name="models">Its models: the wording of a request depends on the family.</param>
-public sealed class NodeSegmenter(IAnswerService answers, IReadOnlyList<ISegmentingModel> models) : ISegmentService
+public sealed class NodeSegmenter(EmbeddedNode answers, IReadOnlyList<ISegmentingModel> models) : ISegmentService
 {
     /// <inheritdoc/>
     public async ValueTask<SegmentResult> SegmentAsync(SegmentRequest request, CancellationToken cancellation)
     {
-        if (request.Points.Count + request.Boxes.Count > 0)
-        {
-            throw new PixException(PixErrorKind.InvalidArgument,
-                "This server takes phrases; points and boxes are for 'px segment --point, --box'.");
-        }
-
         ISegmentingModel model = models.FirstOrDefault(one => one.Name == request.Model) ?? models[0];
         PictureHeader header = PictureCodec.ReadHeader(request.Picture.Span);
 
@@ -30,19 +26,28 @@ public sealed class NodeSegmenter(IAnswerService answers, IReadOnlyList<ISegment
         (int width, int height) = header.Orientation >= 5 ? (header.Height, header.Width)
             : (header.Width, header.Height);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        Task<PromptResult> prompted = request.Points.Count + request.Boxes.Count > 0
+            ? answers.SegmentPromptsAsync(request, stop.Token)
+            : Task.FromResult(new PromptResult([], 0));
         Task<Answer>[] running = [.. request.Phrases.Select(phrase => AskAsync(model, request, phrase, stop.Token))];
         try
         {
+            // A bad prompt ends the phrases too, without waiting for them.
+            PromptResult shapes = await prompted.ConfigureAwait(false);
             Answer[] found = await Task.WhenAll(running).ConfigureAwait(false);
             return new SegmentResult(width, height,
-                [.. found.Select((one, i) => one.ToMask(request.Phrases[i], width, height))],
-                found.Sum(one => one.Usage?.PromptTokens ?? 0), found.Sum(one => one.Usage?.ImageTokens ?? 0),
+                [.. found.Select((one, i) => one.ToMask(request.Phrases[i], width, height)),
+                    .. shapes.Targets.Select(one => new SegmentMask("", one.Rle, one.Mask.Box, one.Score))],
+                found.Sum(one => one.Usage?.PromptTokens ?? 0),
+                found.Sum(one => one.Usage?.ImageTokens ?? 0) + shapes.ImageTokens,
                 found.Sum(one => one.Usage?.CompletionTokens ?? 0));
         }
         catch
         {
-            // One failed: the others are of no use any more.
+            // One failed: the others are of no use any more, and their errors tell nothing new.
             await stop.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAll([.. running.Cast<Task>(), prompted])
+                .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             throw;
         }
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using PixSearch.Gateway.Tenants;
 using PixSearch.Grpc;
 
@@ -40,7 +41,7 @@ internal sealed class GatewayFixture : IAsyncDisposable
     /// key.</summary>
     public static async Task<GatewayFixture> StartAsync(
         string rules = "", Func<GatewayOptions, GatewayOptions>? configure = null,
-        ScriptedNode? node = null, string? folder = null)
+        ScriptedNode? node = null, string? folder = null, Action<ILoggingBuilder>? logging = null)
     {
         node ??= new ScriptedNode();
         bool ownsFolder = folder is null;
@@ -49,7 +50,8 @@ internal sealed class GatewayFixture : IAsyncDisposable
         await File.WriteAllTextAsync(tenants, Tenants(rules));
         var options = new GatewayOptions { Port = 0, GrpcPort = 0, TenantsFile = tenants,
             DrainGrace = TimeSpan.FromMilliseconds(200) };
-        var server = new GatewayServer(configure is null ? options : configure(options), node.Services);
+        var server = new GatewayServer(configure is null ? options : configure(options), node.Services,
+            logging);
         await server.StartAsync(CancellationToken.None);
         return new GatewayFixture(server, node, folder, ownsFolder);
     }

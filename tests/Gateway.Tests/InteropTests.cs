@@ -1,3 +1,5 @@
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
 using PixSearch.Grpc.Tests;
 
 namespace PixSearch.Gateway.Tests;
@@ -25,6 +27,26 @@ public sealed class InteropTests
             gateway.Server.GrpcAddress.Authority, GatewayFixture.Key, s_picture,
                 Path.Combine(AppContext.BaseDirectory, "Protos"));
         Assert.Equal(7, output.Split('\n').Count(static line => line.StartsWith("ok ", StringComparison.Ordinal)));
+    }
+
+    [ExternalClientFact(ExternalClient.GrpcPython)]
+    public async Task Grpcio_PixSearchAndIndex_Work()
+    {
+        await using GatewayFixture gateway = await GatewayFixture.StartAsync();
+        var descriptors = new FileDescriptorSet();
+        foreach (FileDescriptor file in (FileDescriptor[])[V1.TypesReflection.Descriptor,
+            V1.PixsearchReflection.Descriptor, V1.IndexReflection.Descriptor])
+        {
+            descriptors.File.Add(FileDescriptorProto.Parser.ParseFrom(file.SerializedData));
+        }
+
+        string path = Path.Combine(Path.GetTempPath(), $"px-descriptors-{Guid.NewGuid():n}.bin");
+        await File.WriteAllBytesAsync(path, descriptors.ToByteArray());
+        string output = await ExternalClients.RunAsync(ExternalClient.GrpcPython,
+            Path.Combine("Interop", "pixsearch_python.py"), gateway.Server.GrpcAddress.Authority, GatewayFixture.Key,
+            path, s_picture);
+        File.Delete(path);
+        Assert.Equal(6, output.Split('\n').Count(static line => line.StartsWith("ok ", StringComparison.Ordinal)));
     }
 
     [ExternalClientFact(ExternalClient.Buf)]

@@ -92,7 +92,11 @@ internal sealed class ScriptedNode : IAnswerService, INodeCatalog, ISegmentServi
     public ValueTask<SegmentResult> SegmentAsync(SegmentRequest request, CancellationToken cancellation) =>
         ValueTask.FromResult(new SegmentResult(4, 4,
             [.. request.Phrases.Select(static phrase =>
-                new SegmentMask(phrase, new RleMask(4, 4, "0g0"), new PixelBox(0, 0, 4, 4), 0.5f))],
+                new SegmentMask(phrase, new RleMask(4, 4, "0g0"), new PixelBox(0, 0, 4, 4), 0.5f)),
+                .. request.Points.Select(static set => new SegmentMask("", new RleMask(4, 4, "0g0"),
+                    new PixelBox((int)set[0].X, (int)set[0].Y, set.Count, set.Count(static one => one.Foreground)),
+                    0.5f)),
+                .. request.Boxes.Select(static box => new SegmentMask("", new RleMask(4, 4, "0g0"), box, 0.5f))],
             7, 144, 3));
 
     public async ValueTask<IngestReport> IngestAsync(string index, IAsyncEnumerable<IndexDocument> documents,

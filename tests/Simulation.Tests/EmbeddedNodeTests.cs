@@ -179,7 +179,7 @@ public sealed class EmbeddedNodeTests
     }
 
     [Fact]
-    public async Task SegmentAsync_Points_AreRefusedByName()
+    public async Task SegmentAsync_PointsOnAModelWithoutSam_AreRefusedByName()
     {
         await using var host = new Host();
         var request = new SegmentRequest { Picture = s_picture, Points = [[new SegmentPoint(1, 2, true)]] };

@@ -18,6 +18,9 @@ internal sealed record ServeLoad
     /// <summary>Searches in each answer; region, text, region, ...</summary>
     public int Searches { get; init; }
 
+    /// <summary>Sentences that stand before the question, as a conversation's history does.</summary>
+    public int Context { get; init; }
+
     /// <summary>Different pictures; 1 is the best case of every cache.</summary>
     public int Pictures { get; init; } = 8;
 
@@ -63,7 +66,8 @@ internal sealed record ServeLoad
     /// <summary>Request number i.</summary>
     public AnswerRequest Request(int i, IReadOnlyList<byte[]> pictures) => new()
     {
-        Question = $"What is the capital of the country of flag {i} on the left of the drum?",
+        Question = string.Concat(Enumerable.Repeat("The flag on the left is of the drum. ", Context))
+            + $"What is the capital of the country of flag {i} on the left of the drum?",
         Picture = pictures[i % pictures.Count],
         Tenant = $"tenant{i % 3}",
         Sampling = new SamplingOptions { MaxTokens = 400 },

@@ -1,4 +1,5 @@
 using PixSearch.Abstractions;
+using PixSearch.Inference.Engine;
 
 namespace PixSearch.Cli.Bench;
 
@@ -84,6 +85,9 @@ internal sealed record ServeResult
 
     /// <summary>End to end.</summary>
     public required Percentiles EndToEnd { get; init; }
+
+    /// <summary>The engine's counts, warm-up included; null where the engine was not looked at.</summary>
+    public EngineStats? Engine { get; init; }
 
     /// <summary>From the times of all questions.</summary>
     public static ServeResult Of(string name, double seconds, IReadOnlyList<QuestionTimes> times)

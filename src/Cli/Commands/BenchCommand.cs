@@ -9,5 +9,6 @@ internal static class BenchCommand
     public static Command Create() => new("bench", "Measure.")
     {
         BenchKernelsCommand.Create(), BenchDecodeCommand.Create(), BenchServeCommand.Create(),
+        BenchGatewayCommand.Create(), BenchAbuseCommand.Create(),
     };
 }

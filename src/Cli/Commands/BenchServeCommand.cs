@@ -41,18 +41,23 @@ internal static class BenchServeCommand
         Option<double> latency =
             new("--latency") { DefaultValueFactory = _ => 50, Description = "Retrieval latency in ms." };
         Option<int> pages =
-            new("--pages") { DefaultValueFactory = _ => 128, Description = "Pages in the policy runs." };
+            new("--pages") { DefaultValueFactory = _ => 256, Description = "Pages in the policy runs." };
+        Option<int> context = new("--context")
+        {
+            DefaultValueFactory = _ => 12,
+            Description = "Sentences before the question in the policy runs, as a conversation's history.",
+        };
         Option<string> output =
             new("--out") { DefaultValueFactory = _ => Path.Combine("out", "bench"), Description = "Folder." };
         Option<string> backend = BackendChoice.Option();
         var command = new Command("serve", "Load the engine: latencies, throughput, pause policies.")
         {
-            model, questions, clients, searches, latency, pages, output, backend,
+            model, questions, clients, searches, latency, pages, context, output, backend,
         };
         command.SetAction((parsed, cancellation) => RunAsync(new Settings(
             AskSetup.FolderOf("model", parsed.GetValue(model)!), parsed.GetValue(questions), parsed.GetValue(clients)!,
-            parsed.GetValue(searches), parsed.GetValue(latency), parsed.GetValue(pages), parsed.GetValue(output)!,
-            parsed.GetValue(backend)), cancellation));
+            parsed.GetValue(searches), parsed.GetValue(latency), parsed.GetValue(pages), parsed.GetValue(context),
+            parsed.GetValue(output)!, parsed.GetValue(backend)), cancellation));
         return command;
     }
 
@@ -75,7 +80,10 @@ internal static class BenchServeCommand
         foreach (PausePolicy policy in Enum.GetValues<PausePolicy>())
         {
             var engine = new EngineOptions { PausePolicy = policy, PageCount = settings.Pages };
-            var load = new ServeLoad { Questions = settings.Questions, Clients = most, Searches = 4 };
+            var load = new ServeLoad
+            {
+                Questions = settings.Questions, Clients = most, Searches = 4, Context = settings.Context,
+            };
             string name = $"4 searches, {policy.ToString().ToLowerInvariant()}";
             results.Add(await MeasureAsync(model, settings, name, load, engine, cancellation));
         }
@@ -107,9 +115,13 @@ internal static class BenchServeCommand
         await runner.RunAsync("warm-up", load with { Questions = Math.Min(4, load.Questions), Clients = 2, Seed = 99 },
             cancellation);
         ServeResult result = await runner.RunAsync(name, load, cancellation);
+        EngineStats stats = await node.StatsAsync();
         AnsiConsole.MarkupLineInterpolated(
             $"{name}: {result.QuestionsPerSecond:0.00} questions/s, first text p50 {result.FirstText.P50:0} ms");
-        return result;
+        AnsiConsole.MarkupLineInterpolated(
+            $"  {stats.RowSeconds:0.0} s rows, {stats.ImageSeconds:0.0} s pictures, {stats.MaskSeconds:0.0} s masks");
+        AnsiConsole.MarkupLineInterpolated($"  {stats.Rows} rows, {stats.Preemptions} preemptions");
+        return result with { Engine = stats };
     }
 
     private static void Report(Settings settings, IReadOnlyList<ServeResult> results)
@@ -142,6 +154,5 @@ internal static class BenchServeCommand
     }
 
     private sealed record Settings(string Model, int Questions, int[] Clients, int Searches, double LatencyMs,
-        int Pages,
-        string Output, string? Backend);
+        int Pages, int Context, string Output, string? Backend);
 }

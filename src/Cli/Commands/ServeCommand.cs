@@ -8,6 +8,7 @@ using PixSearch.Cli.Asking;
 using PixSearch.Gateway;
 using PixSearch.Gateway.Pictures;
 using PixSearch.Gateway.Telemetry;
+using PixSearch.Inference.Engine;
 using PixSearch.Node;
 
 namespace PixSearch.Cli.Commands;
@@ -40,14 +41,15 @@ internal static class ServeCommand
         string? sessions = parsed.GetValue(options.Sessions);
         GatewayOptions gateway = options.Read(parsed);
         using OtlpExport export = OtlpExport.FromEnvironment();
-        await using NodeAssembly assembly = await setup.OpenAsync(parsed, Contexts, sessions: sessions ?? "");
+        await using NodeAssembly assembly = await setup.OpenAsync(parsed, Contexts, options.ReadEngine(parsed),
+            sessions: sessions ?? "");
         using var metrics = new NodeMetrics(assembly.Node);
         int resumed = await assembly.Node.ResumeAsync(
             (session, why) => parsed.InvocationConfiguration.Error.WriteLine(
                 $"px: session {session} cannot go on: {why}"));
         var services = new GatewayServices(assembly.Node, assembly.Node,
             new NodeSegmenter(assembly.Node, assembly.Models),
-            new NodeIndexes(assembly.Retriever)) { OnScrape = metrics.RefreshAsync };
+            assembly.Indexes) { OnScrape = metrics.RefreshAsync };
         await using var server = new GatewayServer(gateway, services, logging =>
         {
             logging.AddSimpleConsole(static format =>
@@ -126,13 +128,62 @@ internal static class ServeCommand
             AllowMultipleArgumentsPerToken = true,
         };
 
+        private Option<int> SessionsMax { get; } = new("--sessions-max")
+        {
+            Description = "Most sessions in the engine, waiting ones too; more get 503 at once.",
+            DefaultValueFactory = _ => new EngineOptions().SessionsMax,
+        };
+
+        private Option<int> SessionsPerTenant { get; } = new("--sessions-per-tenant")
+        {
+            Description = "Most sessions of one tenant; 0 = no limit of its own.",
+        };
+
+        private Option<double> QueueSeconds { get; } = new("--queue-seconds")
+        {
+            Description = "Longest expected wait in the queue; longer gets 503 at once; 0 = no limit.",
+            DefaultValueFactory = _ => 10,
+        };
+
+        private Option<int> TokenBudget { get; } = new("--token-budget")
+        {
+            Description = "Most rows of one step: smaller for steadier streams, larger for throughput.",
+            DefaultValueFactory = _ => new EngineOptions().TokenBudget,
+        };
+
+        private Option<PausePolicy> Pause { get; } = new("--pause-policy")
+        {
+            Description = "Pages of a session that searches: cost (measured), keep, or drop and compute again.",
+            DefaultValueFactory = _ => PausePolicy.Cost,
+        };
+
         public void AddTo(Command command)
         {
             foreach (Option option in (Option[])[Sessions, Host, Port, GrpcPort, Tenants, Certificate, Key, Grace,
-                Console, Hosts])
+                SessionsMax, SessionsPerTenant, QueueSeconds, TokenBudget, Pause, Console, Hosts])
             {
                 command.Add(option);
             }
+        }
+
+        public EngineOptions ReadEngine(ParseResult parsed)
+        {
+            double queue = parsed.GetValue(QueueSeconds);
+            Require(queue is >= 0 and <= 86_400, $"--queue-seconds is {queue}; it must be in [0, 86400].");
+            Positive("--sessions-max", parsed.GetValue(SessionsMax), 1);
+            Positive("--sessions-per-tenant", parsed.GetValue(SessionsPerTenant), 0);
+            Positive("--token-budget", parsed.GetValue(TokenBudget), 1);
+            return new EngineOptions
+            {
+                SessionsMax = parsed.GetValue(SessionsMax),
+                SessionsPerTenantMax = parsed.GetValue(SessionsPerTenant),
+                QueueWaitMax = TimeSpan.FromSeconds(queue),
+                TokenBudget = parsed.GetValue(TokenBudget),
+                PausePolicy = parsed.GetValue(Pause),
+            };
+
+            static void Positive(string name, int value, int min) =>
+                Require(value >= min && value <= 1_000_000, $"{name} is {value}; it must be in [{min}, 1000000].");
         }
 
         public GatewayOptions Read(ParseResult parsed)

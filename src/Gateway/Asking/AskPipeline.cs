@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using PixSearch.Abstractions;
 using PixSearch.Gateway.Pictures;
@@ -39,6 +40,7 @@ internal sealed class AskPipeline(IAnswerService service, INodeCatalog catalog, 
         RequestLease? lease = null;
         long reservation = 0;
         string? session = null;
+        Activity? span = null;
         try
         {
             ServedModel model = Checks.Model(tenant, command.Model);
@@ -61,9 +63,10 @@ internal sealed class AskPipeline(IAnswerService service, INodeCatalog catalog, 
                 Deadline = command.Deadline,
                 Reservation = tenant.Shared(lease.Reserved),
             };
+            span = SessionObserver.StartSpan(request);
             session = await service.StartAsync(request, cancellation);
             journal.Bind(reservation, session);
-            var observer = new SessionObserver(metrics, request, session, options.Time, start);
+            var observer = new SessionObserver(metrics, model.Name, session, span, options.Time, start);
             return new AskSession(this, session, lease, reservation, observer, running, command.Detach);
         }
         catch (Exception error)
@@ -71,7 +74,11 @@ internal sealed class AskPipeline(IAnswerService service, INodeCatalog catalog, 
             if (error is PixException known)
             {
                 metrics.Refused(known.Kind);
+                span?.SetTag("error.type", ErrorMap.Of(known.Kind).Code);
             }
+
+            span?.SetStatus(ActivityStatusCode.Error);
+            span?.Dispose();
 
             // A session that never began has computed nothing.
             if (reservation != 0 && session is null)

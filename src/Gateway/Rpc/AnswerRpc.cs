@@ -70,7 +70,7 @@ internal sealed class AnswerRpc(AskPipeline pipeline, OperationPipeline operatio
             Phrases = [.. request.Phrases],
             Points = [.. request.Points.Select(static set =>
                 (IReadOnlyList<SegmentPoint>)[.. set.Points.Select(static one =>
-                    new SegmentPoint(one.X, one.Y, one.Foreground))])],
+                    new SegmentPoint(one.X, one.Y, !one.HasForeground || one.Foreground))])],
             Boxes = [.. request.Boxes.Select(static box => new PixelBox(box.X, box.Y, box.Width, box.Height))],
             Deadline = call.Deadline,
         }, new PictureSource(request.Picture.Memory, request.PictureUrl), call.Cancellation);

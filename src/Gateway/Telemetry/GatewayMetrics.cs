@@ -45,6 +45,7 @@ internal sealed class GatewayMetrics : IDisposable
         _masks = _meter.CreateCounter<long>("pixsearch.masks", "{mask}", "Masks.");
         _searches = _meter.CreateCounter<long>("pixsearch.searches", "{search}", "Searches of sessions.");
         FirstToken = Seconds("vllm.time_to_first_token", "From the request to the first text.");
+        InterToken = Seconds("vllm.inter_token_latency", "Between two texts with only decoding between them.");
         EndToEnd = Seconds("vllm.e2e_request_latency", "From the request to its last event.");
         FirstMask = Seconds("pixsearch.time_to_first_mask", "From the request to the first mask.");
         SearchTurn = Seconds("pixsearch.search_turn", "From a search to its evidence.");
@@ -54,6 +55,8 @@ internal sealed class GatewayMetrics : IDisposable
     }
 
     internal Histogram<double> FirstToken { get; }
+
+    internal Histogram<double> InterToken { get; }
 
     internal Histogram<double> EndToEnd { get; }
 

@@ -1,3 +1,4 @@
+using System.Collections;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry;
 using OpenTelemetry.Logs;
@@ -15,6 +16,9 @@ public sealed class OtlpExport : IDisposable
 {
     private const string EndpointVariable = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
+    // The span of an HTTP or gRPC request. Without a listener to it the caller's traceparent would not be read.
+    private const string HostingSource = "Microsoft.AspNetCore";
+
     private readonly TracerProvider? _traces;
     private readonly MeterProvider? _metrics;
     private readonly bool _on;
@@ -26,7 +30,7 @@ public sealed class OtlpExport : IDisposable
         if (on)
         {
             _traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(names)
-                .AddOtlpExporter().Build();
+                .AddSource(HostingSource).AddOtlpExporter().Build();
             _metrics = Sdk.CreateMeterProviderBuilder().ConfigureResource(Describe).AddMeter(names)
                 .AddOtlpExporter().Build();
         }
@@ -36,6 +40,12 @@ public sealed class OtlpExport : IDisposable
     /// <param name="others">Sources and meters of libraries that go along; a final <c>*</c> stands for any end.</param>
     public static OtlpExport FromEnvironment(params string[] others) =>
         new(Environment.GetEnvironmentVariable(EndpointVariable) is { Length: > 0 }, others);
+
+    /// <summary>The variables of the environment that OpenTelemetry's settings come from (<c>OTEL_*</c>).</summary>
+    internal static IEnumerable<KeyValuePair<string, string?>> Variables() =>
+        Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            .Where(static one => ((string)one.Key).StartsWith("OTEL_", StringComparison.Ordinal))
+            .Select(static one => new KeyValuePair<string, string?>((string)one.Key, (string?)one.Value));
 
     /// <summary>Adds the logs.</summary>
     public void AddTo(ILoggingBuilder logging)

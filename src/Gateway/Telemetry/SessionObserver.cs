@@ -22,18 +22,20 @@ internal sealed class SessionObserver
     private readonly long _start;
     private readonly Dictionary<int, (long Start, SearchModality Modality, Activity? Span)> _turns = [];
     private bool _sawText;
+    private long _lastText;
     private bool _sawMask;
 
-    internal SessionObserver(GatewayMetrics metrics, AnswerRequest request, string session, TimeProvider time,
+    /// <param name="metrics">Where times and counts go.</param>
+    /// <param name="model">The model that answers.</param>
+    /// <param name="session">The session.</param>
+    /// <param name="span">Its span, from <see cref="StartSpan"/>; taken over.</param>
+    /// <param name="time">Clock.</param>
+    /// <param name="start">When the request came in.</param>
+    internal SessionObserver(GatewayMetrics metrics, string model, string session, Activity? span, TimeProvider time,
         long start)
     {
-        (_metrics, _time, _model, _start, _timed) = (metrics, time, request.Model, start, true);
-        _span = s_source.StartActivity($"chat {request.Model}", ActivityKind.Server);
-        _span?.SetTag("gen_ai.operation.name", "chat").SetTag("gen_ai.provider.name", "pixsearch")
-            .SetTag("gen_ai.request.model", request.Model).SetTag("gen_ai.conversation.id", session)
-            .SetTag("gen_ai.request.max_tokens", request.Sampling.MaxTokens)
-            .SetTag("gen_ai.request.temperature", request.Sampling.Temperature)
-            .SetTag("pixsearch.search_mode", request.Mode.ToString().ToLowerInvariant());
+        (_metrics, _time, _model, _span, _start, _timed) = (metrics, time, model, span, start, true);
+        _span?.SetTag("gen_ai.conversation.id", session);
     }
 
     private SessionObserver(GatewayMetrics metrics, string session, TimeProvider time)
@@ -41,6 +43,16 @@ internal sealed class SessionObserver
         (_metrics, _time, _model) = (metrics, time, "unknown");
         _span = s_source.StartActivity("settle", ActivityKind.Internal)?.SetTag("gen_ai.conversation.id", session);
     }
+
+    /// <summary>
+    /// The span of a session, current until the caller's method ends, so that the engine's spans hang under it.
+    /// </summary>
+    internal static Activity? StartSpan(AnswerRequest request) => s_source
+        .StartActivity($"chat {request.Model}", ActivityKind.Server)?
+        .SetTag("gen_ai.operation.name", "chat").SetTag("gen_ai.provider.name", "pixsearch")
+        .SetTag("gen_ai.request.model", request.Model).SetTag("gen_ai.request.max_tokens", request.Sampling.MaxTokens)
+        .SetTag("gen_ai.request.temperature", request.Sampling.Temperature)
+        .SetTag("pixsearch.search_mode", request.Mode.ToString().ToLowerInvariant());
 
     /// <summary>For a session of an earlier process: its tokens count, its times would be meaningless.</summary>
     internal static SessionObserver Silent(GatewayMetrics metrics, string session, TimeProvider time) =>
@@ -50,13 +62,14 @@ internal sealed class SessionObserver
     {
         switch (next)
         {
-            case TextDelta when !_sawText:
-                _sawText = true;
-                Record(_metrics.FirstToken);
+            case TextDelta:
+                OnText();
                 break;
             case SearchStarted search:
                 Activity? span = Child($"search {GatewayMetrics.Word(search.Modality)}");
-                span?.SetTag("gen_ai.operation.name", "execute_tool").SetTag("pixsearch.search.turn", search.Turn);
+                span?.SetTag("gen_ai.operation.name", "execute_tool").SetTag("gen_ai.tool.name", "search")
+                    .SetTag("pixsearch.search.turn", search.Turn);
+                _lastText = 0;
                 _turns[search.Turn] = (_time.GetTimestamp(), search.Modality, span);
                 break;
             case Evidence evidence when _turns.Remove(evidence.Turn, out var turn):
@@ -87,6 +100,24 @@ internal sealed class SessionObserver
         }
     }
 
+    /// <summary>Gaps between texts count where nothing but decoding lies between: no search, no mask.</summary>
+    private void OnText()
+    {
+        long now = _time.GetTimestamp();
+        if (!_sawText)
+        {
+            _sawText = true;
+            Record(_metrics.FirstToken);
+        }
+        else if (_timed && _lastText != 0)
+        {
+            _metrics.InterToken.Record(_time.GetElapsedTime(_lastText, now).TotalSeconds,
+                GatewayMetrics.Label("model_name", _model));
+        }
+
+        _lastText = now;
+    }
+
     private void OnEvidence(Evidence evidence, (long Start, SearchModality Modality, Activity? Span) turn)
     {
         _metrics.Searched(turn.Modality, evidence.Partial);
@@ -103,6 +134,7 @@ internal sealed class SessionObserver
 
     private void OnMask(MaskFound mask)
     {
+        _lastText = 0;
         using Activity? span = Child("mask");
         span?.SetTag("pixsearch.mask.id", mask.Id).SetTag("pixsearch.mask.score", mask.Score);
         if (!_sawMask)

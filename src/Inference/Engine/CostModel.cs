@@ -15,6 +15,7 @@ internal sealed class CostModel
 
     private readonly double[] _searchSeconds = [0.02, 0.02, 0.02];
     private double _rowsPerSecond = 2_000;
+    private double _admissionSeconds;
 
     /// <summary>Expected length of a search.</summary>
     public double SearchSeconds(SearchModality modality) => _searchSeconds[(int)modality];
@@ -25,6 +26,16 @@ internal sealed class CostModel
     /// <summary>A search took this long.</summary>
     public void ObserveSearch(SearchModality modality, double seconds) =>
         _searchSeconds[(int)modality] += Weight * (seconds - _searchSeconds[(int)modality]);
+
+    /// <summary>
+    /// Expected wait behind this many waiting sessions: they are admitted at the pace measured while there was a queue
+    /// (Little's law). Zero until a pace is known.
+    /// </summary>
+    public double QueueSeconds(int waiting) => waiting * _admissionSeconds;
+
+    /// <summary>A session was admitted this long after the one before it, while others waited.</summary>
+    public void ObserveAdmission(double seconds) =>
+        _admissionSeconds += (_admissionSeconds == 0 ? 1 : Weight) * (seconds - _admissionSeconds);
 
     /// <summary>A step of this many rows took this long.</summary>
     public void ObserveStep(int rows, double seconds)

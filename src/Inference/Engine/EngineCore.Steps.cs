@@ -1,3 +1,4 @@
+using System.Globalization;
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Imaging.Masks;
@@ -11,26 +12,73 @@ namespace PixSearch.Inference.Engine;
 /// <content>What a step and the passing of time do to sessions, and how their ends are told.</content>
 public sealed partial class EngineCore
 {
-    private void CheckRoom(string tenant)
+    /// <summary>A resumed session was let in by an earlier process: only the number of sessions counts.</summary>
+    private void CheckRoom(string tenant, DateTimeOffset? deadline, bool resumed)
     {
         bool full = _sessions.Count >= _options.SessionsMax;
         bool tenantFull = _options.SessionsPerTenantMax > 0 && Ledger.Active(tenant) >= _options.SessionsPerTenantMax;
-        if (!full && !tenantFull)
+        double wait = _costs.QueueSeconds(Scheduler.Waiting.Count);
+        if (full || tenantFull)
+        {
+            int limit = full ? _options.SessionsMax : _options.SessionsPerTenantMax;
+            double rows = Scheduler.Waiting.Sum(session =>
+                session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens);
+            wait = Math.Max(wait, rows / Math.Max(1, _costs.RowsPerSecond));
+            throw Refused(wait, $"The engine has {limit} sessions{(full ? "" : " of this tenant")}, its limit "
+                + $"({(full ? "SessionsMax" : "SessionsPerTenantMax")})");
+        }
+
+        if (resumed || _options.QueueWaitMax == TimeSpan.Zero)
         {
             return;
         }
 
+        if (wait > _options.QueueWaitMax.TotalSeconds)
+        {
+            throw Refused(wait, string.Create(CultureInfo.InvariantCulture,
+                $"{Scheduler.Waiting.Count} sessions wait already, about {wait:0.0} s of work; the limit is "
+                + $"{_options.QueueWaitMax.TotalSeconds:0.0} s (QueueWaitMax)"));
+        }
+
+        if (deadline is { } due && wait > 0 && _time.GetUtcNow().AddSeconds(wait) > due)
+        {
+            throw Refused(wait, string.Create(CultureInfo.InvariantCulture,
+                $"The session would wait about {wait:0.0} s, longer than its deadline allows"));
+        }
+    }
+
+    private PixException Refused(double wait, string why)
+    {
         _count.Refused++;
-        int limit = full ? _options.SessionsMax : _options.SessionsPerTenantMax;
-        double rows =
-            Scheduler.Waiting.Sum(session => session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens);
-        double seconds = Math.Clamp(rows / Math.Max(1, _costs.RowsPerSecond), 1, 60);
-        throw new PixException(PixErrorKind.Overloaded,
-            $"The engine has {limit} sessions{(full ? "" : " of this tenant")}, its limit "
-            + $"({(full ? "SessionsMax" : "SessionsPerTenantMax")}): try again in {seconds:0} s.")
+        double seconds = Math.Clamp(wait, 1, 60);
+        return new PixException(PixErrorKind.Overloaded, $"{why}: try again in {seconds:0} s.")
         {
             RetryAfter = TimeSpan.FromSeconds(seconds),
         };
+    }
+
+    /// <summary>Plans a step, and measures at which pace the queue moves.</summary>
+    private StepPlan Schedule()
+    {
+        long admitted = Scheduler.Admissions;
+        StepPlan plan = Scheduler.Schedule(_searchingSeconds);
+        admitted = Scheduler.Admissions - admitted;
+        long now = _time.GetTimestamp();
+        if (admitted > 0)
+        {
+            if (_queued)
+            {
+                _costs.ObserveAdmission(_time.GetElapsedTime(_admittedAt, now).TotalSeconds / admitted);
+            }
+
+            _admittedAt = now;
+        }
+
+        // Without a queue the time between two admissions is the clients' doing, not the engine's.
+        bool queued = Scheduler.Waiting.Count > 0;
+        _admittedAt = queued && !_queued ? now : _admittedAt;
+        _queued = queued;
+        return plan;
     }
 
     private void Expire()
@@ -49,7 +97,12 @@ public sealed partial class EngineCore
             }
         }
 
-        foreach (EngineSession session in due ?? [])
+        if (due is null)
+        {
+            return;
+        }
+
+        foreach (EngineSession session in due)
         {
             if (session.Request.Answer.Deadline <= now)
             {
@@ -124,13 +177,16 @@ public sealed partial class EngineCore
             SessionMachine machine = session.Machine;
             int token = _sampler.Choose(logits, machine.Options.Sampling, machine.SlotCount, session.Forbids);
             _count.Tokens++;
-            Input(session, new TokenChosen(token));
+            Input(session, Chosen(token));
         }
         catch (PixException error)
         {
             Fail(session, error.Kind, error.Message);
         }
     }
+
+    /// <summary>An entry says nothing but its token: one object for each, made when it is first chosen.</summary>
+    private TokenChosen Chosen(int token) => _chosen[token] ??= new TokenChosen(token);
 
     private void PublishPages(EngineSession session)
     {
@@ -197,7 +253,8 @@ public sealed partial class EngineCore
 
         string text = order.Modality == SearchModality.Text ? order.Query : "";
         var query = new RetrievalQuery(session.Request.Answer.Index, order.Modality, text, pixels, order.TopK);
-        _search.Begin(new SearchCall(session.Id, order.Turn, query, session.Machine.Options.SearchTimeout));
+        _search.Begin(new SearchCall(session.Id, order.Turn, query, session.Machine.Options.SearchTimeout,
+            session.Span?.Context ?? default));
     }
 
     private void FailWith(EngineSession session, Exception error)
@@ -232,6 +289,7 @@ public sealed partial class EngineCore
     private void Free(EngineSession session)
     {
         Scheduler.End(session);
+        EngineTrace.EndSession(session, session.Machine.Events is [.., Finished]);
         Ledger.Leave(session.Tenant);
         if (session.SearchDeadline is not null)
         {

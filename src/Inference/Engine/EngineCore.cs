@@ -25,6 +25,7 @@ public sealed partial class EngineCore : IDisposable
     private readonly StepExecutor _executor;
     private readonly ControlVocabulary _vocabulary;
     private readonly Sampler _sampler = new();
+    private readonly TokenChosen?[] _chosen;
     private readonly Dictionary<string, EngineSession> _sessions = [];
     private readonly List<EngineSession> _touched = [];
     private readonly CostModel _costs = new();
@@ -32,6 +33,8 @@ public sealed partial class EngineCore : IDisposable
     private readonly Func<EngineSession, double> _searchingSeconds;
     private readonly EngineCounters _count = new();
     private long _arrivals;
+    private long _admittedAt;
+    private bool _queued;
 
     /// <summary>An engine over a model, which it does not own.</summary>
     public EngineCore(ISegmentingModel model, EngineOptions options, TimeProvider time, ISessionLog log,
@@ -45,7 +48,8 @@ public sealed partial class EngineCore : IDisposable
         Scheduler = new Scheduler(options, Pool, Ledger, _costs);
         _images = new ImageCache(model, options.ImageCacheMax);
         var hidden = new HiddenStore(options.PageCount, options.PageSize, model.HiddenSize);
-        _executor = new StepExecutor(model, _store, hidden, _images, options);
+        _executor = new StepExecutor(model, _store, hidden, _images, options, time);
+        _chosen = new TokenChosen?[model.Tokenizer.VocabularySize];
         _vocabulary = new ControlVocabulary(model.Tokenizer, model.EndTokens);
         _searchingSeconds = session => _time.GetElapsedTime(session.SearchStartedAt).TotalSeconds;
     }
@@ -86,6 +90,9 @@ public sealed partial class EngineCore : IDisposable
         Tokens = _count.Tokens,
         Masks = _count.Masks,
         Searches = _count.Searches,
+        RowSeconds = _executor.Times.RowSeconds,
+        ImageSeconds = _executor.Times.ImageSeconds,
+        MaskSeconds = _executor.Times.MaskSeconds,
         SessionsFinished = _count.Finished,
         SessionsFailed = _count.Failed,
         SessionsRefused = _count.Refused,
@@ -99,7 +106,7 @@ public sealed partial class EngineCore : IDisposable
     {
         request.Options.Validate();
         AnswerRequest answer = request.Answer;
-        CheckRoom(answer.Tenant);
+        CheckRoom(answer.Tenant, request.Replay is null ? answer.Deadline : null, request.Replay is not null);
         if (_sessions.ContainsKey(request.Id))
         {
             throw new ArgumentException($"The engine has a session '{request.Id}' already.");
@@ -123,6 +130,7 @@ public sealed partial class EngineCore : IDisposable
             entry.ApplyTo(machine);
         }
 
+        session.Span = EngineTrace.StartSession(request);
         _sessions.Add(request.Id, session);
         Ledger.Enter(answer.Tenant);
         Scheduler.Add(session);
@@ -191,7 +199,7 @@ public sealed partial class EngineCore : IDisposable
     public bool Tick()
     {
         Expire();
-        StepPlan plan = Scheduler.Schedule(_searchingSeconds);
+        StepPlan plan = Schedule();
         if (plan.IsEmpty)
         {
             Publish();

@@ -14,6 +14,7 @@ public sealed class EngineLoop : IAsyncDisposable
     private readonly EngineOptions _options;
     private readonly TimeProvider _time;
     private readonly ConcurrentQueue<Action<EngineCore>> _inbox = new();
+    private readonly ConcurrentQueue<Action<EngineCore>> _prompts = new();
     private readonly SemaphoreSlim _signal = new(0);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _submitting;
@@ -35,42 +36,38 @@ public sealed class EngineLoop : IAsyncDisposable
     /// </summary>
     public async Task<EventStream> SubmitAsync(EngineRequest request)
     {
-        if (_stopping)
-        {
-            throw new PixException(PixErrorKind.Unavailable, "The engine is stopping and takes no new sessions.");
-        }
+        CheckRunning();
+        using Submission submission = EnterSubmission();
+        return await AskAsync(_inbox, core => core.Submit(request)).ConfigureAwait(false);
+    }
 
-        try
+    /// <summary>
+    /// Masks of points and boxes. One such request is run between two steps, so that many of them do not hold up those
+    /// who are writing; as many may wait as sessions.
+    /// </summary>
+    public async Task<PromptResult> SegmentAsync(PromptRequest request, CancellationToken cancellation)
+    {
+        CheckRunning();
+        using Submission submission = EnterSubmission();
+        return await AskAsync(_prompts, core =>
         {
-            if (Interlocked.Increment(ref _submitting) > _options.SessionsMax)
-            {
-                throw new PixException(PixErrorKind.Overloaded,
-                    $"{_options.SessionsMax} requests (SessionsMax) wait to be taken in: try again in 1 s.")
-                {
-                    RetryAfter = TimeSpan.FromSeconds(1),
-                };
-            }
-
-            return await AskAsync(core => core.Submit(request)).ConfigureAwait(false);
-        }
-        finally
-        {
-            Interlocked.Decrement(ref _submitting);
-        }
+            cancellation.ThrowIfCancellationRequested();
+            return core.Segment(request);
+        }).ConfigureAwait(false);
     }
 
     /// <summary>Ends a session; everything it held is free when the task completes. False: it is not in the
     /// engine.</summary>
-    public Task<bool> CancelAsync(string sessionId) => AskAsync(core => core.Cancel(sessionId));
+    public Task<bool> CancelAsync(string sessionId) => AskAsync(_inbox, core => core.Cancel(sessionId));
 
     /// <summary>
     /// Lets a session go without an end, for another engine to take up from the log; everything it held is free when
     /// the task completes. False: it is not in the engine.
     /// </summary>
-    public Task<bool> HandOverAsync(string sessionId) => AskAsync(core => core.HandOver(sessionId));
+    public Task<bool> HandOverAsync(string sessionId) => AskAsync(_inbox, core => core.HandOver(sessionId));
 
     /// <summary>A look at the engine, between two steps.</summary>
-    public Task<EngineStats> StatsAsync() => AskAsync(core => core.Stats);
+    public Task<EngineStats> StatsAsync() => AskAsync(_inbox, core => core.Stats);
 
     /// <summary>Ends all sessions with <see cref="PixErrorKind.Unavailable"/> and the thread.</summary>
     public async ValueTask DisposeAsync()
@@ -81,10 +78,34 @@ public sealed class EngineLoop : IAsyncDisposable
         _signal.Dispose();
     }
 
-    private async Task<T> AskAsync<T>(Func<EngineCore, T> ask)
+    private void CheckRunning()
+    {
+        if (_stopping)
+        {
+            throw new PixException(PixErrorKind.Unavailable, "The engine is stopping and takes no new sessions.");
+        }
+    }
+
+    private Submission EnterSubmission()
+    {
+        var submission = new Submission(this);
+        if (Interlocked.Increment(ref _submitting) <= _options.SessionsMax)
+        {
+            return submission;
+        }
+
+        submission.Dispose();
+        throw new PixException(PixErrorKind.Overloaded,
+            $"{_options.SessionsMax} requests (SessionsMax) wait to be taken in: try again in 1 s.")
+        {
+            RetryAfter = TimeSpan.FromSeconds(1),
+        };
+    }
+
+    private async Task<T> AskAsync<T>(ConcurrentQueue<Action<EngineCore>> queue, Func<EngineCore, T> ask)
     {
         var answer = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Post(core =>
+        queue.Enqueue(core =>
         {
             try
             {
@@ -95,6 +116,7 @@ public sealed class EngineLoop : IAsyncDisposable
                 answer.SetException(error);
             }
         });
+        Wake();
 
         // An engine that has stopped answers nothing any more.
         Task first = await Task.WhenAny(answer.Task, _ended.Task).ConfigureAwait(false);
@@ -150,7 +172,9 @@ public sealed class EngineLoop : IAsyncDisposable
                 command(_core);
             }
 
-            return _core.Tick();
+            bool prompted = _prompts.TryDequeue(out Action<EngineCore>? prompt);
+            prompt?.Invoke(_core);
+            return _core.Tick() || prompted;
         }
         catch (Exception error)
         {
@@ -177,4 +201,10 @@ public sealed class EngineLoop : IAsyncDisposable
     }
 
     private static string FirstLine(Exception error) => error.Message.Split('\n', 2)[0].Trim();
+
+    /// <summary>A place among those that wait to be taken in.</summary>
+    private readonly struct Submission(EngineLoop loop) : IDisposable
+    {
+        public void Dispose() => Interlocked.Decrement(ref loop._submitting);
+    }
 }

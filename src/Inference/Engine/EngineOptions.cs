@@ -42,6 +42,12 @@ public sealed record EngineOptions
     /// <summary>Most sessions of one tenant; 0 for no limit of its own.</summary>
     public int SessionsPerTenantMax { get; init; }
 
+    /// <summary>
+    /// Longest expected wait for a place among the running ones; a session that would wait longer, or beyond its own
+    /// deadline, is answered <c>Overloaded</c> at once. Zero: only the number of sessions counts.
+    /// </summary>
+    public TimeSpan QueueWaitMax { get; init; }
+
     /// <summary>Events that may wait for a slow reader before its session stops being scheduled.</summary>
     public int EventBufferMax { get; init; } = 256;
 

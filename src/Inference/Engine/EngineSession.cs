@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Inference.Sessions;
@@ -12,8 +13,9 @@ namespace PixSearch.Inference.Engine;
 /// <param name="Picture">The decoded picture; null for none.</param>
 /// <param name="PictureKey">Hash of tenant and pixels: key of the image cache.</param>
 /// <param name="Replay">Inputs of an interrupted session, which is in the log already; null for a new one.</param>
+/// <param name="Trace">The span that the session's spans hang under; default for none.</param>
 public sealed record EngineRequest(string Id, AnswerRequest Answer, SessionOptions Options, RgbImage? Picture,
-    UInt128 PictureKey, IReadOnlyList<LogEntry>? Replay = null)
+    UInt128 PictureKey, IReadOnlyList<LogEntry>? Replay = null, ActivityContext Trace = default)
 {
     /// <summary>The key of a tenant's picture: content, so that a file sent twice is encoded once, and never another
     /// tenant's.</summary>
@@ -69,6 +71,9 @@ internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, S
     public PageKeys Keys { get; } = keys;
 
     public SessionPlace Place { get; set; }
+
+    /// <summary>The session's span; null when nobody listens.</summary>
+    public Activity? Span { get; set; }
 
     /// <summary>The picture's encoding while the session holds it.</summary>
     public IImageEncoding? Image { get; set; }

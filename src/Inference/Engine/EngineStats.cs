@@ -51,6 +51,15 @@ public sealed record EngineStats
     /// <summary>Steps that were halved because a sequence broke them.</summary>
     public long Bisections { get; init; }
 
+    /// <summary>Seconds spent on rows of the language model.</summary>
+    public double RowSeconds { get; init; }
+
+    /// <summary>Seconds spent on encoding pictures.</summary>
+    public double ImageSeconds { get; init; }
+
+    /// <summary>Seconds spent on finding and decoding masks.</summary>
+    public double MaskSeconds { get; init; }
+
     /// <summary>Sessions that ended well.</summary>
     public long SessionsFinished { get; init; }
 

@@ -34,6 +34,9 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
     /// <summary>Rows that the prefix cache saved.</summary>
     public long RowsCached { get; private set; }
 
+    /// <summary>Waiting sessions that were admitted.</summary>
+    public long Admissions { get; private set; }
+
     /// <summary>A new session, or one that comes back without its pages.</summary>
     public void Add(EngineSession session)
     {
@@ -143,10 +146,11 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
             if (pool.PagesAvailable < pages && _running.Count > 0)
             {
                 session.ReleasePages(pool, keep: 0, options.PageSize, reusable: options.PrefixCache);
-                    return;
+                return;
             }
 
             _waiting.Remove(session);
+            Admissions++;
             session.Place = SessionPlace.Running;
             _running.Add(session);
             if (session is { Remaining: 0, Machine.Next: SessionAction.DecodeMasks })

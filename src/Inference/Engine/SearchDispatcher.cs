@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using PixSearch.Abstractions;
 
 namespace PixSearch.Inference.Engine;
 
 /// <summary>A search that leaves the engine; its answer comes back through
 /// <see cref="EngineCore.CompleteSearch"/>.</summary>
-public sealed record SearchCall(string SessionId, int Turn, RetrievalQuery Query, TimeSpan Timeout);
+public sealed record SearchCall(string SessionId, int Turn, RetrievalQuery Query, TimeSpan Timeout,
+    ActivityContext Trace = default);
 
 /// <summary>How searches leave the engine. Neither method waits, nor calls back before it returns.</summary>
 public interface ISearchPort
@@ -43,6 +45,7 @@ internal sealed class SearchDispatcher(IRetriever retriever, Action<Action<Engin
     {
         RetrievalResult? result = null;
         Exception? error = null;
+        using Activity? span = EngineTrace.StartSearch(call);
         try
         {
             result = await retriever.SearchAsync(call.Query, cancellation.Token).ConfigureAwait(false);
@@ -52,7 +55,10 @@ internal sealed class SearchDispatcher(IRetriever retriever, Action<Action<Engin
             // Whatever it is, the session goes on: with partial evidence, or with the error if the index itself is
             // wrong.
             error = caught;
+            span?.SetStatus(ActivityStatusCode.Error).SetTag("error.type", caught.GetType().Name);
         }
+
+        span?.SetTag("pixsearch.search.hits", result?.Hits.Count ?? 0);
 
         _underWay.TryRemove(new KeyValuePair<string, CancellationTokenSource>(call.SessionId, cancellation));
         post(core => core.CompleteSearch(call.SessionId, call.Turn, result, error));

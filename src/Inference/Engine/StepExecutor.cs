@@ -27,12 +27,22 @@ internal sealed class StepResult
     }
 }
 
+/// <summary>Seconds that the engine's thread spent on each kind of work, from its start.</summary>
+internal sealed class PhaseTimes
+{
+    public double MaskSeconds { get; set; }
+
+    public double ImageSeconds { get; set; }
+
+    public double RowSeconds { get; set; }
+}
+
 /// <summary>
 /// Runs plans on the model. A step that throws is halved until the sequences that break it are alone: only those
 /// fail. Running rows again is harmless, since they write the same values to the same places.
 /// </summary>
 internal sealed class StepExecutor(ISegmentingModel model, KvStore store, HiddenStore hidden, ImageCache images,
-    EngineOptions options)
+    EngineOptions options, TimeProvider time)
 {
     private readonly List<StepSequence> _sequences = [];
     private readonly StepResult _result = new();
@@ -47,21 +57,30 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
     /// <summary>Logits of an item of the last plan; scratch for the sampler. Shape: [vocabulary].</summary>
     public Span<float> Logits(int item) => _logits.AsSpan(item * _width, _vocabulary);
 
+    /// <summary>Where the time of all steps went.</summary>
+    public PhaseTimes Times { get; } = new();
+
     /// <summary>Runs masks and rows. The result is valid until the next call.</summary>
     public StepResult Execute(StepPlan plan)
     {
         _result.Clear();
+        long started = time.GetTimestamp();
         foreach (EngineSession session in plan.Masks)
         {
             RunMasks(session);
         }
 
+        long masked = time.GetTimestamp();
         foreach (StepItem item in plan.Items)
         {
             _result.ItemErrors.Add(PrepareImage(item));
         }
 
+        long encoded = time.GetTimestamp();
         RunRows(plan, 0, plan.Items.Count);
+        Times.MaskSeconds += time.GetElapsedTime(started, masked).TotalSeconds;
+        Times.ImageSeconds += time.GetElapsedTime(masked, encoded).TotalSeconds;
+        Times.RowSeconds += time.GetElapsedTime(encoded).TotalSeconds;
         return _result;
     }
 
@@ -111,8 +130,14 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
 
         try
         {
-            using var scope = new TensorScope();
-            Store(plan, from, to, model.Step(_sequences, store));
+            StepOutput output = model.Step(_sequences, store);
+            using (output.Logits)
+            {
+                using (output.Hidden)
+                {
+                    Store(plan, from, to, output);
+                }
+            }
         }
         catch (Exception error) when (to - from == 1)
         {

@@ -12,15 +12,22 @@ internal sealed class EventLog
     /// <summary>All events, in order.</summary>
     public IReadOnlyList<SessionEvent> Events => _events;
 
-    /// <summary>Adds the event that is made for the next sequence number.</summary>
-    public void Add(Func<long, SessionEvent> make)
+    /// <summary>The sequence number of the next event.</summary>
+    public long Next => _events.Count;
+
+    /// <summary>Adds an event, which has the number <see cref="Next"/>.</summary>
+    public void Add(SessionEvent added)
     {
+        if (added.Sequence != Next)
+        {
+            throw new ArgumentException($"The event has the number {added.Sequence}; the next one is {Next}.");
+        }
+
         if (_closed)
         {
             throw new InvalidOperationException("The session has ended: nothing may follow its last event.");
         }
 
-        SessionEvent added = make(_events.Count);
         _events.Add(added);
         _closed = added is Finished or Failed;
     }

@@ -140,8 +140,10 @@ public sealed class SessionMachine
             }
 
             _masks.Add(mask);
-            _log.Add(next =>
-                new MaskFound(_masks.Count, mask.Rle, mask.Box, mask.Score, Phrase(mask.Span)) { Sequence = next });
+            _log.Add(new MaskFound(_masks.Count, mask.Rle, mask.Box, mask.Score, Phrase(mask.Span))
+            {
+                Sequence = _log.Next,
+            });
         }
 
         if (_reason is { } reason)
@@ -160,7 +162,7 @@ public sealed class SessionMachine
         int turn = Search!.Turn;
         Search = null;
         AppendEvidence(hits, out IReadOnlyList<EvidenceHit> kept, out string text);
-        _log.Add(next => new Evidence(turn, kept, partial, text) { Sequence = next });
+        _log.Add(new Evidence(turn, kept, partial, text) { Sequence = _log.Next });
         Next = SessionAction.Decode;
         Show(_text.Continue());
         AfterText();
@@ -177,7 +179,7 @@ public sealed class SessionMachine
         Search = null;
         Next = SessionAction.None;
         AddUsage();
-        _log.Add(next => new Failed(kind, message) { Sequence = next });
+        _log.Add(new Failed(kind, message) { Sequence = _log.Next });
     }
 
     private bool MayOpenSearch =>
@@ -284,7 +286,7 @@ public sealed class SessionMachine
     {
         Search = new SearchOrder(_turn, modality, query, crop, Options.TopK, mask);
         Next = SessionAction.Search;
-        _log.Add(next => new SearchStarted(_turn, modality, query, maskId) { Sequence = next });
+        _log.Add(new SearchStarted(_turn, modality, query, maskId) { Sequence = _log.Next });
     }
 
     private PixelBox Padded(PixelBox box)
@@ -359,21 +361,21 @@ public sealed class SessionMachine
     {
         Next = SessionAction.None;
         AddUsage();
-        _log.Add(next => new Finished(reason) { Sequence = next });
+        _log.Add(new Finished(reason) { Sequence = _log.Next });
     }
 
     private void AddUsage()
     {
         int image = _start.Prompt.Slots.Count(slot => slot < 0);
-        _log.Add(next => new Usage(_start.Prompt.Slots.Length - image, image, _completionTokens, _evidenceTokens, _turn,
-            _masks.Count) { Sequence = next });
+        _log.Add(new Usage(_start.Prompt.Slots.Length - image, image, _completionTokens, _evidenceTokens, _turn,
+            _masks.Count) { Sequence = _log.Next });
     }
 
     private void Show(string text)
     {
         if (text.Length > 0)
         {
-            _log.Add(next => new TextDelta(text) { Sequence = next });
+            _log.Add(new TextDelta(text) { Sequence = _log.Next });
         }
     }
 

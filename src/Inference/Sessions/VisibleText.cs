@@ -99,7 +99,17 @@ internal sealed class VisibleText(IReadOnlyList<string> stops)
     /// <summary>Takes in text. Returns what is now certain for the reader; the state says what follows.</summary>
     public string Push(string text)
     {
+        // The common case: nothing is held back, and every control string begins with '<'. The text is passed on as it
+        // is, so that a decoded token costs no string of its own here.
+        bool plain = State == TextState.Visible && _started && _certain == _raw.Length && stops.Count == 0
+            && !text.Contains('<', StringComparison.Ordinal);
         _raw.Append(text);
+        if (plain)
+        {
+            _certain = _raw.Length;
+            return text;
+        }
+
         return State == TextState.Visible ? Scan(final: false) : "";
     }
 

@@ -2,6 +2,7 @@ using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Models.Plum;
 using PixSearch.Models.Preprocessing;
+using PixSearch.Models.Sam;
 using PixSearch.Models.Tasks;
 using PixSearch.Models.Weights;
 using PixSearch.Tensors;
@@ -10,7 +11,7 @@ namespace PixSearch.Models.Families;
 
 /// <summary>What PixSearch, LISA and GLaMM share towards the engine: LLaVA's pictures and prompt, SAM's
 /// features.</summary>
-public abstract class LlavaSamModel : ISegmentingModel
+public abstract class LlavaSamModel : IPromptedModel
 {
     private readonly LlavaSamNetwork _network;
     private readonly HashSet<int> _ends;
@@ -101,6 +102,38 @@ public abstract class LlavaSamModel : ISegmentingModel
         using var scope = new TensorScope();
         Tensor masks = DecodeLowResolution(own.Features, groundings, hidden);
         return scope.Keep(own.ToOriginal(Backend, masks, _network.Sizes.SamConfig.ImageSize));
+    }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<SegmentedTarget> SegmentPrompts(IImageEncoding image, IReadOnlyList<SamPrompt> prompts)
+    {
+        SamImageEncoding own = Own(image);
+        var targets = new SegmentedTarget[prompts.Count];
+        using var scope = new TensorScope();
+        Tensor[] sparse = [.. prompts.Select(own.Scale)
+            .Select(scaled => _network.Prompts.EncodePoints(Backend, scaled.Points, scaled.Boxes))];
+        Tensor positions = _network.Prompts.DensePositions(Backend);
+        Tensor dense = _network.Prompts.NoMask(Backend);
+        foreach (int[] rows in Enumerable.Range(0, sparse.Length).GroupBy(i => sparse[i].Size(1))
+            .Select(group => group.ToArray()))
+        {
+            Tensor tokens = rows.Length == 1 ? sparse[rows[0]]
+                : Backend.Concat(0, [.. rows.Select(row => sparse[row])]);
+            Tensor masks = _network.Masks.Forward(Backend, own.Features, new int[rows.Length], positions, tokens, dense)
+                .Masks;
+
+            // One at a time in original size: sixty-four masks of a large picture would take gigabytes.
+            for (int i = 0; i < rows.Length; i++)
+            {
+                using var one = new TensorScope();
+                Tensor low = Backend.Slice(masks, 0, i, 1);
+                low = Backend.Reshape(low, new Shape(1, masks.Size(2), masks.Size(3)));
+                Tensor logits = own.ToOriginal(Backend, low, _network.Sizes.SamConfig.ImageSize);
+                targets[rows[i]] = SegmentedTarget.FromLogits(Backend, logits, [""])[0];
+            }
+        }
+
+        return targets;
     }
 
     /// <inheritdoc/>

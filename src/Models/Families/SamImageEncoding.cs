@@ -23,6 +23,14 @@ internal sealed class SamImageEncoding(Tensor rows, Tensor features, PreparedPic
 
     public int Width { get; } = picture.Width;
 
+    /// <summary>The prompt in pixels of the padded input picture.</summary>
+    public (SamPoint[] Points, SamBox[] Boxes) Scale(SamPrompt prompt)
+    {
+        (float x, float y) = ((float)_validWidth / Width, (float)_validHeight / Height);
+        return ([.. prompt.Points.Select(p => new SamPoint(p.X * x, p.Y * y, p.Inside))],
+            [.. prompt.Boxes.Select(b => new SamBox(b.Left * x, b.Top * y, b.Right * x, b.Bottom * y))]);
+    }
+
     // [n, h, w] -> [n, Height, Width]
     public Tensor ToOriginal(IBackend backend, Tensor masks, int paddedSide)
     {

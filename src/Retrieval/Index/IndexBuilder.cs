@@ -38,6 +38,7 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
     {
         string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
         CheckTarget(target);
+        CheckNothingAdded(target);
         string temporary = $"{target}.building-{Guid.NewGuid():N}";
         try
         {
@@ -181,6 +182,16 @@ public sealed class IndexBuilder(IRegionEncoder? encoder, PictureDecoder decode)
         {
             throw new PixException(PixErrorKind.InvalidArgument,
                 $"{target} holds files that are no index; it is not overwritten: give --out another folder.");
+        }
+    }
+
+    private static void CheckNothingAdded(string target)
+    {
+        if (File.Exists(LiveDatabase.PathIn(target)))
+        {
+            throw new PixException(PixErrorKind.InvalidArgument,
+                $"{target} holds documents that were added while it was served ({LiveDatabase.FileName}); building "
+                + "would lose them: give --out another folder, or delete that file first.");
         }
     }
 

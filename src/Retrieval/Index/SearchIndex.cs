@@ -19,24 +19,39 @@ public sealed class SearchIndex : IDisposable
     private const int IdleConnectionsMax = 16;
 
     private readonly ConcurrentBag<SqliteConnection> _idle = [];
-    private readonly string _database;
-    private readonly int[] _documentOfVector;
+    private readonly LiveVectors _vectors;
+    private volatile string _database;
+    private volatile bool _live;
     private volatile bool _disposed;
+    private long _generation;
 
-    private SearchIndex(string directory, IndexManifest manifest, string database)
+    private SearchIndex(string directory, IndexManifest manifest, string database, bool live, bool verify)
     {
-        (Directory, Manifest, _database) = (directory, manifest, database);
-        (_documentOfVector, Vectors) = LoadVectors();
+        (Directory, _database, _live) = (directory, database, live);
+        if (live && (verify || new FileInfo(database).Length <= HashBytesMax))
+        {
+            LiveDatabase.Check(database);
+        }
+
+        using SqliteConnection connection = IndexSchema.OpenForSearch(database);
+        Manifest = live ? LiveDatabase.ReadManifest(connection, manifest, database) : manifest;
+        _vectors = LoadVectors(connection);
     }
 
     /// <summary>The folder.</summary>
     public string Directory { get; }
 
-    /// <summary>What the folder says about itself.</summary>
-    public IndexManifest Manifest { get; }
+    /// <summary>What the folder says about itself, with what was added since.</summary>
+    public IndexManifest Manifest { get; private set; }
+
+    /// <summary>Whether documents were added after the index was built.</summary>
+    public bool IsLive => _live;
+
+    /// <summary>Grows whenever a search may find something else than before.</summary>
+    public long Generation => Interlocked.Read(ref _generation);
 
     /// <summary>The vectors; null for an index without pictures.</summary>
-    public VectorTable? Vectors { get; }
+    public VectorTable? Vectors => _vectors.Table;
 
     /// <summary>Opens an index.</summary>
     /// <param name="directory">The folder.</param>
@@ -47,24 +62,79 @@ public sealed class SearchIndex : IDisposable
     public static SearchIndex Open(string directory, IRegionEncoder? encoder, bool verify = false)
     {
         IndexManifest manifest = IndexManifest.Read(directory);
-        if (encoder is not null && manifest.Vectors > 0 &&
-            (manifest.EncoderFingerprint != encoder.Fingerprint || manifest.Dimension != encoder.Dimension))
+        bool live = File.Exists(LiveDatabase.PathIn(directory));
+        string database = live ? LiveDatabase.PathIn(directory) : Path.Combine(directory, IndexManifest.DatabaseName);
+        if (!live)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"The index {directory} was built by encoder "
-                + $"{manifest.EncoderName} ({manifest.EncoderFingerprint}), not by "
-                + $"{encoder.Name} ({encoder.Fingerprint}): "
-                + "build it again with this encoder, or give the other model.");
+            CheckFile(database, manifest, verify);
         }
 
-        string database = Path.Combine(directory, IndexManifest.DatabaseName);
-        CheckFile(database, manifest, verify);
+        SearchIndex? index = null;
         try
         {
-            return new SearchIndex(directory, manifest, database);
+            index = new SearchIndex(directory, manifest, database, live, verify);
+            index.CheckEncoder(encoder);
+            return index;
         }
         catch (SqliteException error)
         {
             throw Damaged(database, error.Message, error);
+        }
+        catch
+        {
+            index?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Searches go to the live database from now on. Called by the one writer, before anything is added.
+    /// </summary>
+    internal void GoLive(IndexManifest manifest)
+    {
+        Manifest = manifest;
+        _vectors.Use(manifest.Dimension);
+        _database = LiveDatabase.PathIn(Directory);
+        _live = true;
+
+        // Connections to the finished database; those in use are closed when their search ends.
+        while (_idle.TryTake(out SqliteConnection? connection))
+        {
+            connection.Dispose();
+        }
+    }
+
+    /// <summary>Makes a committed batch found. Called by the one writer.</summary>
+    /// <param name="removed">Rows that are gone.</param>
+    /// <param name="added">Rows with vectors.</param>
+    /// <param name="manifest">The counts now.</param>
+    internal void Publish(IEnumerable<int> removed, IEnumerable<(int Row, float[] Vector)> added,
+        IndexManifest manifest)
+    {
+        foreach (int row in removed)
+        {
+            _vectors.Remove(row);
+        }
+
+        foreach ((int row, float[] vector) in added)
+        {
+            _vectors.Add(row, vector);
+        }
+
+        _vectors.Publish();
+        Manifest = manifest;
+        Interlocked.Increment(ref _generation);
+    }
+
+    private void CheckEncoder(IRegionEncoder? encoder)
+    {
+        IndexManifest manifest = Manifest;
+        if (encoder is not null && manifest.Dimension > 0 &&
+            (manifest.EncoderFingerprint != encoder.Fingerprint || manifest.Dimension != encoder.Dimension))
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact, $"The index {Directory} was built by encoder "
+                + $"{manifest.EncoderName} ({manifest.EncoderFingerprint}), not by "
+                + $"{encoder.Name} ({encoder.Fingerprint}): "
+                + "build it again with this encoder, or give the other model.");
         }
     }
 
@@ -84,10 +154,12 @@ public sealed class SearchIndex : IDisposable
             return [];
         }
 
-        return WithConnection(cancellation, connection =>
+        return WithConnection(cancellation, (connection, live) =>
         {
-            IReadOnlyList<EvidenceHit> hits = RunText(connection, LexicalQuery.All(words), count);
-            return hits.Count > 0 || words.Count == 1 ? hits : RunText(connection, LexicalQuery.Any(words), count);
+            IReadOnlyList<EvidenceHit> hits = RunText(connection, live, LexicalQuery.All(words), count);
+            return hits.Count > 0 || words.Count == 1
+                ? hits
+                : RunText(connection, live, LexicalQuery.Any(words), count);
         });
     }
 
@@ -99,30 +171,32 @@ public sealed class SearchIndex : IDisposable
     public IReadOnlyList<EvidenceHit> SearchVector(float[] vector, int count, SearchModality leg,
         CancellationToken cancellation = default)
     {
-        if (Vectors is null)
+        if (Vectors is not { } table)
         {
             return [];
         }
 
-        IReadOnlyList<Neighbour> neighbours = Vectors.Search(vector, count, cancellation);
-        return WithConnection(cancellation, connection =>
+        IReadOnlyList<Neighbour> neighbours = table.Search(vector, count, cancellation);
+        return WithConnection(cancellation, (connection, live) =>
         {
             var hits = new List<EvidenceHit>(neighbours.Count);
             using SqliteCommand command = connection.CreateCommand();
-            command.CommandText = IndexSchema.SelectDocument;
+            command.CommandText = live ? LiveDatabase.SelectDocument : IndexSchema.SelectDocument;
             SqliteParameter row = command.Parameters.Add("$row", SqliteType.Integer);
             foreach (Neighbour neighbour in neighbours)
             {
-                row.Value = _documentOfVector[neighbour.Row];
+                row.Value = table.DocumentOf(neighbour.Row);
                 using SqliteDataReader reader = command.ExecuteReader();
-                if (!reader.Read())
+                if (reader.Read())
+                {
+                    hits.Add(Hit(reader, neighbour.Score, leg, live ? 5 : null));
+                }
+                else if (!live)
                 {
                     throw Damaged(_database, $"vector {neighbour.Row} belongs to no document", null);
                 }
 
-                hits.Add(
-                    new EvidenceHit(reader.GetString(1), reader.GetString(2), reader.GetString(3), neighbour.Score,
-                    leg));
+                // In a live index a document may be replaced between the scan and this line.
             }
 
             return (IReadOnlyList<EvidenceHit>)hits;
@@ -139,36 +213,49 @@ public sealed class SearchIndex : IDisposable
         }
     }
 
-    private static List<EvidenceHit> RunText(SqliteConnection connection, string query, int count)
+    private List<EvidenceHit> RunText(SqliteConnection connection, bool live, string query, int count)
     {
         using SqliteCommand command = connection.CreateCommand();
-        command.CommandText = IndexSchema.SearchText;
+        command.CommandText = live ? LiveDatabase.SearchText : IndexSchema.SearchText;
         command.Parameters.AddWithValue("$query", query);
         command.Parameters.AddWithValue("$count", count);
         using SqliteDataReader reader = command.ExecuteReader();
         var hits = new List<EvidenceHit>();
         while (reader.Read())
         {
-            hits.Add(new EvidenceHit(reader.GetString(1), reader.GetString(2), reader.GetString(3), reader.GetFloat(4),
-                SearchModality.Text));
+            hits.Add(Hit(reader, reader.GetFloat(4), SearchModality.Text, live ? 5 : null));
         }
 
         return hits;
     }
 
-    private T WithConnection<T>(CancellationToken cancellation, Func<SqliteConnection, T> search)
+    /// <summary>A hit of a row (number, id, title, text, …); its digest is checked where there is one.</summary>
+    private EvidenceHit Hit(SqliteDataReader reader, float score, SearchModality leg, int? digestColumn)
+    {
+        var hit = new EvidenceHit(reader.GetString(1), reader.GetString(2), reader.GetString(3), score, leg);
+        if (digestColumn is { } column && !reader.GetFieldValue<byte[]>(column).AsSpan()
+            .SequenceEqual(LiveDatabase.Digest(hit.DocumentId, hit.Title, hit.Snippet)))
+        {
+            throw Damaged(_database, $"the document of row {reader.GetInt32(0)} is not what was added", null);
+        }
+
+        return hit;
+    }
+
+    private T WithConnection<T>(CancellationToken cancellation, Func<SqliteConnection, bool, T> search)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         cancellation.ThrowIfCancellationRequested();
-        SqliteConnection connection = _idle.TryTake(out SqliteConnection? idle) ? idle
-            : IndexSchema.OpenForSearch(_database);
+        string database = _database;
+        bool live = _live && database == LiveDatabase.PathIn(Directory);
+        SqliteConnection connection = IdleOf(database) ?? IndexSchema.OpenForSearch(database);
         bool healthy = false;
         try
         {
             // SqliteCommand.Cancel does nothing; sqlite3_interrupt stops a running statement from another thread.
             using (cancellation.Register(() => raw.sqlite3_interrupt(connection.Handle)))
             {
-                T result = search(connection);
+                T result = search(connection, live);
                 healthy = true;
                 return result;
             }
@@ -183,7 +270,7 @@ public sealed class SearchIndex : IDisposable
         }
         finally
         {
-            if (healthy && !_disposed && _idle.Count < IdleConnectionsMax)
+            if (healthy && !_disposed && database == _database && _idle.Count < IdleConnectionsMax)
             {
                 _idle.Add(connection);
             }
@@ -194,9 +281,23 @@ public sealed class SearchIndex : IDisposable
         }
     }
 
-    private (int[] DocumentOfVector, VectorTable? Vectors) LoadVectors()
+    private SqliteConnection? IdleOf(string database)
     {
-        using SqliteConnection connection = IndexSchema.OpenForSearch(_database);
+        while (_idle.TryTake(out SqliteConnection? connection))
+        {
+            if (connection.DataSource == database)
+            {
+                return connection;
+            }
+
+            connection.Dispose();
+        }
+
+        return null;
+    }
+
+    private LiveVectors LoadVectors(SqliteConnection connection)
+    {
         using SqliteCommand count = connection.CreateCommand();
         count.CommandText = "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM vectors)";
         using (SqliteDataReader reader = count.ExecuteReader())
@@ -209,12 +310,14 @@ public sealed class SearchIndex : IDisposable
             }
         }
 
+        int dimension = Manifest.Dimension;
+        var vectors = new LiveVectors();
+        vectors.Use(dimension);
         if (Manifest.Vectors == 0)
         {
-            return ([], null);
+            return vectors;
         }
 
-        int dimension = Manifest.Dimension;
         if ((long)Manifest.Vectors * dimension > Array.MaxLength)
         {
             throw new PixException(PixErrorKind.InvalidArgument,
@@ -222,29 +325,36 @@ public sealed class SearchIndex : IDisposable
                 + $"index holds at most {Array.MaxLength / dimension}: split the knowledge base.");
         }
 
-        var documents = new int[Manifest.Vectors];
-        var vectors = new float[Manifest.Vectors * dimension];
+        vectors.Reserve(Manifest.Vectors);
         using SqliteCommand command = connection.CreateCommand();
-        command.CommandText = "SELECT row, vector FROM vectors ORDER BY row";
+        command.CommandText = $"SELECT row, vector{(_live ? ", digest" : "")} FROM vectors ORDER BY row";
         using SqliteDataReader rows = command.ExecuteReader();
-        for (int i = 0; rows.Read(); i++)
+        while (rows.Read())
         {
-            documents[i] = rows.GetInt32(0);
-            ReadOnlySpan<byte> bytes = rows.GetFieldValue<byte[]>(1);
-            Span<float> vector = vectors.AsSpan(i * dimension, dimension);
-            if (bytes.Length != dimension * sizeof(float))
-            {
-                throw Damaged(_database, $"a vector has {bytes.Length} bytes, not {dimension * sizeof(float)}", null);
-            }
-
-            MemoryMarshal.Cast<byte, float>(bytes).CopyTo(vector);
-            if (!(Math.Abs(System.Numerics.Tensors.TensorPrimitives.Norm<float>(vector) - 1) < 1e-2f))
-            {
-                throw Damaged(_database, $"the vector of row {documents[i]} does not have length 1", null);
-            }
+            vectors.Add(rows.GetInt32(0), ReadVector(rows, dimension));
         }
 
-        return (documents, new VectorTable(vectors, dimension));
+        vectors.Publish();
+        return vectors;
+    }
+
+    private ReadOnlySpan<float> ReadVector(SqliteDataReader rows, int dimension)
+    {
+        byte[] bytes = rows.GetFieldValue<byte[]>(1);
+        if (bytes.Length != dimension * sizeof(float))
+        {
+            throw Damaged(_database, $"a vector has {bytes.Length} bytes, not {dimension * sizeof(float)}", null);
+        }
+
+        if (_live && !rows.GetFieldValue<byte[]>(2).AsSpan().SequenceEqual(LiveDatabase.Digest(bytes)))
+        {
+            throw Damaged(_database, $"the vector of row {rows.GetInt32(0)} is not what was added", null);
+        }
+
+        ReadOnlySpan<float> vector = MemoryMarshal.Cast<byte, float>(bytes);
+        return Math.Abs(System.Numerics.Tensors.TensorPrimitives.Norm(vector) - 1) < 1e-2f
+            ? vector
+            : throw Damaged(_database, $"the vector of row {rows.GetInt32(0)} does not have length 1", null);
     }
 
     private static void CheckFile(string database, IndexManifest manifest, bool verify)

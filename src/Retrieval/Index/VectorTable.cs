@@ -16,6 +16,9 @@ public sealed class VectorTable
 
     private readonly float[] _vectors;
 
+    // Document row of each vector; 0 where the document is gone. Null: every vector counts.
+    private readonly int[]? _rows;
+
     /// <summary>A table over these rows, which it takes over.</summary>
     /// <param name="vectors">Shape: [rows, dimension], row-major.</param>
     /// <param name="dimension">Length of a row, at least 1.</param>
@@ -30,11 +33,18 @@ public sealed class VectorTable
         (_vectors, Dimension, Count) = (vectors, dimension, vectors.Length / dimension);
     }
 
+    /// <summary>A table over the first vectors of an array that may be longer.</summary>
+    internal VectorTable(float[] vectors, int dimension, int count, int[] rows) =>
+        (_vectors, Dimension, Count, _rows) = (vectors, dimension, count, rows);
+
     /// <summary>Length of a row.</summary>
     public int Dimension { get; }
 
     /// <summary>Number of rows.</summary>
     public int Count { get; }
+
+    /// <summary>The document row of a vector; 0 when the document is gone.</summary>
+    internal int DocumentOf(int row) => _rows is null ? row + 1 : Volatile.Read(ref _rows[row]);
 
     /// <summary>One row.</summary>
     public ReadOnlySpan<float> Row(int row) => _vectors.AsSpan(row * Dimension, Dimension);
@@ -103,7 +113,10 @@ public sealed class VectorTable
                 cancellation.ThrowIfCancellationRequested();
             }
 
-            heap.Add(new Neighbour(row, TensorPrimitives.Dot(Row(row), query)));
+            if (_rows is null || _rows[row] != 0)
+            {
+                heap.Add(new Neighbour(row, TensorPrimitives.Dot(Row(row), query)));
+            }
         }
     }
 

@@ -57,6 +57,9 @@ public sealed class IndexRetriever : IRetriever, IDisposable
             options, time);
     }
 
+    /// <summary>The indexes by name.</summary>
+    public IReadOnlyDictionary<string, SearchIndex> Indexes => _indexes;
+
     /// <summary>The cache, for inspection.</summary>
     public ResultCache Cache => _cache;
 
@@ -230,7 +233,10 @@ public sealed class IndexRetriever : IRetriever, IDisposable
             picture = Convert.ToHexStringLower(hash.GetHashAndReset());
         }
 
+        // What was found before documents were added is not found by this key any more.
+        string names = string.Join(',', indexes.Select(one => string.Create(CultureInfo.InvariantCulture,
+            $"{one.Key}@{one.Value.Generation}")));
         return string.Create(CultureInfo.InvariantCulture,
-            $"{string.Join(',', indexes.Select(one => one.Key))}\n{query.Modality}\n{query.TopK}\n{text}\n{picture}");
+            $"{names}\n{query.Modality}\n{query.TopK}\n{text}\n{picture}");
     }
 }

@@ -1,32 +1,12 @@
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
-using PixSearch.Grpc.Reflection.V1Alpha;
+using PixSearch.Grpc.Reflection.V1;
 
 namespace PixSearch.Grpc;
 
-/// <summary>The standard server reflection service, v1alpha (grpc/doc/server-reflection.md).</summary>
-internal static class ReflectionV1AlphaService
+/// <summary>What server reflection answers to one request.</summary>
+internal static class ReflectionAnswers
 {
-    internal static ServiceDescriptor Descriptor => ReflectionReflection.Descriptor.Services[0];
-
-    internal static GrpcService Build(DescriptorIndex index) => new GrpcServiceBuilder(Descriptor)
-        .Duplex<ServerReflectionRequest, ServerReflectionResponse>("ServerReflectionInfo",
-            (requests, _) => AnswerAllAsync(requests, index))
-        .Build();
-
-    private static async IAsyncEnumerable<ServerReflectionResponse> AnswerAllAsync(
-        IAsyncEnumerable<ServerReflectionRequest> requests, DescriptorIndex index)
-    {
-        await foreach (ServerReflectionRequest request in requests)
-        {
-            ServerReflectionResponse response = Answer(request, index);
-            response.ValidHost = request.Host;
-            response.OriginalRequest = request;
-            yield return response;
-        }
-    }
-
-    private static ServerReflectionResponse Answer(ServerReflectionRequest request, DescriptorIndex index)
+    internal static ServerReflectionResponse Of(ServerReflectionRequest request, DescriptorIndex index)
     {
         switch (request.MessageRequestCase)
         {
