@@ -20,6 +20,9 @@ internal static unsafe class Gemm
     // Rows of a task: 168 x 384 floats are 252 KB, a quarter of a 1 MB second-level cache.
     private const int TaskRows = 168;
 
+    // Up to here the rows of a task, packed for all of k, fit beside the panel that is being read.
+    private const int StreamRows = 24;
+
     // Elements of a right side that are packed at a time: 4 MB, a share of the last-level cache.
     private const long PieceElements = 1 << 20;
 
@@ -80,8 +83,11 @@ internal static unsafe class Gemm
         }
 
         int slice = RoundUp(SliceOf(shape.K), Math.Max(1, L.BlockRows));
-        int rows = Math.Min(TaskRows / S.TileRows * S.TileRows, RoundUp(shape.M, S.TileRows));
-        int rowTasks = (shape.M + rows - 1) / rows;
+
+        // Tasks of about equal height: a last one of a few rows would read all panels for little.
+        int rowTasks = (shape.M + TaskRows - 1) / TaskRows;
+        int rows = RoundUp((shape.M + rowTasks - 1) / rowTasks, S.TileRows);
+        rowTasks = (shape.M + rows - 1) / rows;
         int panelCount = Panels<S, V>(shape.N);
         long work = (long)shape.M * shape.N * shape.K;
 
@@ -89,7 +95,8 @@ internal static unsafe class Gemm
         int columnTasks = work < ForkMin || rowTasks >= 8 ? 1 : Math.Min(panelCount, (8 + rowTasks - 1) / rowTasks);
         int panelsEach = (panelCount + columnTasks - 1) / columnTasks;
         columnTasks = (panelCount + panelsEach - 1) / panelsEach;
-        int scratchEach = rows * slice;
+        bool streams = rows <= StreamRows;
+        int scratchEach = rows * (streams ? RoundUp(shape.K, slice) : slice);
         using Scratch scratch = new(context.Memory, (long)scratchEach * context.Pool.ThreadCount);
         var job = new GemmJob<S, V, L>
         {
@@ -104,6 +111,7 @@ internal static unsafe class Gemm
             RowsEach = rows,
             PanelsEach = panelsEach,
             ColumnTasks = columnTasks,
+            Streams = streams,
             Scratch = scratch.Pointer,
             ScratchEach = scratchEach,
         };

@@ -23,6 +23,13 @@ internal unsafe struct GemmJob<S, V, L> : IJob
     public int PanelsEach;
     public int ColumnTasks;
 
+    /// <summary>
+    /// Whether a panel is read from end to end before the next one: the order of memory, for products of so few rows
+    /// that reading the right side is the work. Else a slice of k goes over all panels, and the packed rows stay in
+    /// the cache.
+    /// </summary>
+    public bool Streams;
+
     /// <summary>Shape: [threads][ScratchEach].</summary>
     public float* Scratch;
 
@@ -39,6 +46,24 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         if (Shape.K == 0 && !Accumulate)
         {
             Fill(row, rows, panel, panelEnd);
+        }
+
+        if (Streams)
+        {
+            for (int k0 = 0; k0 < Shape.K; k0 += Slice)
+            {
+                PackRows(row, rows, k0, Math.Min(Slice, Shape.K - k0), packed + ((long)RowsEach * k0));
+            }
+
+            for (int p = panel; p < panelEnd; p++)
+            {
+                for (int k0 = 0; k0 < Shape.K; k0 += Slice)
+                {
+                    Panel(row, rows, p, k0, Math.Min(Slice, Shape.K - k0), packed + ((long)RowsEach * k0));
+                }
+            }
+
+            return;
         }
 
         for (int k0 = 0; k0 < Shape.K; k0 += Slice)
