@@ -1,4 +1,5 @@
 using System.Text.Json;
+using PixSearch.Cli.Asking;
 using PixSearch.Cli.Segmenting;
 
 namespace PixSearch.Cli.Serving;

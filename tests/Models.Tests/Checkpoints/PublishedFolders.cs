@@ -50,7 +50,7 @@ internal static class PublishedFolders
                 break;
             case "lisa-torch" or "lisa-without-clip":
                 LlavaTokenizer(folder, "[SEG]", "<im_start>", "<im_end>");
-                Lisa("linear", layout, folder).WriteShards(folder, torch: true, shards: 1, Main(layout));
+                Lisa("linear", layout, folder).WriteShards(folder, torch: true, shards: 1, NameOfMain(layout));
                 break;
             case "lisa-llava-hf":
                 LlavaTokenizer(folder, "[SEG]", "<im_start>", "<im_end>");
@@ -71,7 +71,7 @@ internal static class PublishedFolders
                 LlavaTokenizer(folder, "[SEG0]", "[SEG1]", "[SEG2]", "[SEG3]", "[SEG4]", "[SEG5]", "<im_start>",
                     "<im_end>");
                 WithClip(RandomCheckpoint.PixelLm(Vocabulary), layout, folder)
-                    .WriteShards(folder, torch: true, shards: 2, Main(layout));
+                    .WriteShards(folder, torch: true, shards: 2, NameOfMain(layout));
                 break;
             case "pixel-sail-pth":
                 QwenTokenizer(folder);
@@ -132,7 +132,7 @@ internal static class PublishedFolders
         return random;
     }
 
-    private static Func<string, string?>? Main(string layout) =>
+    private static Func<string, string?>? NameOfMain(string layout) =>
         WithoutVision.Contains(layout) ? name => IsVision(name) ? null : name : null;
 
     private static string LlavaHf(string name) => name switch
