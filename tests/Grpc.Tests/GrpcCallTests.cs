@@ -202,12 +202,12 @@ public sealed class GrpcCallTests(EchoServer server) : IDisposable
 
         await stop.CancelAsync();
         await Task.WhenAll(calls);
-        for (int i = 0; i < Streams; i++)
-        {
-            Assert.True(await server.HangEnded.WaitAsync(TimeSpan.FromSeconds(20)));
-        }
 
-        Assert.Equal(0, server.Hanging);
+        // Other tests of the shared server may have left permits: what counts is that nobody hangs in the end.
+        while (server.Hanging > 0)
+        {
+            Assert.True(await server.HangEnded.WaitAsync(TimeSpan.FromSeconds(20)), $"{server.Hanging} still hang");
+        }
     }
 
     [Fact]

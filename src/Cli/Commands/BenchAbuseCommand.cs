@@ -33,8 +33,11 @@ internal static class BenchAbuseCommand
         {
             DefaultValueFactory = _ => "pixsearch-nano", Description = "Folder or name of the model that is served.",
         };
-        Option<Uri?> http = new("--http") { Description = "Attack this server: its HTTP address; with --grpc." };
-        Option<Uri?> grpc = new("--grpc") { Description = "Its gRPC address." };
+        Option<Uri?> http = new("--http")
+        {
+            Description = "Attack this server: its HTTP address; with --grpc.", CustomParser = ParseAddress,
+        };
+        Option<Uri?> grpc = new("--grpc") { Description = "Its gRPC address.", CustomParser = ParseAddress };
         Option<string?> key = new("--key") { Description = "Its API key." };
         Option<string[]> only = new("--only")
         {
@@ -106,6 +109,18 @@ internal static class BenchAbuseCommand
             _ => new OverloadAttack(target, settings.Seed, FirstTextSecondsMax)
                 .RunAsync(Math.Max(1, 20 * settings.Scale), 3, cancellation),
         };
+    }
+
+    private static Uri? ParseAddress(System.CommandLine.Parsing.ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? address))
+        {
+            return address;
+        }
+
+        result.AddError($"'{text}' is no address such as http://127.0.0.1:8080.");
+        return null;
     }
 
     private sealed record Settings(string Model, Uri? Http, Uri? Grpc, string? Key, string[] Only, double Scale,
