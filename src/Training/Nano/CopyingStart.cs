@@ -42,8 +42,9 @@ internal static class CopyingStart
         double[] frequencies = [.. Enumerable.Range(0, config.HeadSize / 2)
             .Select(i => Math.Pow(config.RopeTheta, -2.0 * i / config.HeadSize))];
         int[] slow = [.. Enumerable.Range(0, frequencies.Length).Where(i => frequencies[i] * Reach < 1)];
+        int[] content = [.. slow, .. slow.Select(i => i + frequencies.Length)];
         if (!config.AttentionBias || config.NumHiddenLayers < 3 || config.KeyValueHeads != config.NumAttentionHeads
-            || half == 0 || slow.Length < 2)
+            || half == 0 || content.Length < 4)
         {
             throw new PixException(PixErrorKind.BrokenArtifact,
                 "copyingStart needs attention_bias, three layers, as many key heads as heads, and a rope_theta with "
@@ -67,7 +68,6 @@ internal static class CopyingStart
         }
 
         // The two layers look with different dimensions and copy different halves of the space.
-        int[] content = [.. slow, .. slow.Select(i => i + (size / 2))];
         for (int layer = 1; layer <= 2; layer++)
         {
             var heads = new Heads(weights, config, layer);
@@ -75,34 +75,28 @@ internal static class CopyingStart
             {
                 for (int r = 0; r < size; r++)
                 {
-                    int row = (head * size) + r;
-                    float[] copied = read[(((layer - 1) * half) + head) * size + r];
-                    Put(heads.Value, row, copied, CopyGain);
-                    PutColumn(heads.Output, row, copied, CopyGain);
                     int place = Array.IndexOf(content, r);
                     int dimension = ((((layer - 1) * half) + head) * content.Length + Math.Max(place, 0))
                         % (half * size);
-                    Put(heads.Query, row, read[dimension], place < 0 ? 0 : MatchGain);
-                    Put(heads.Key, row, write[dimension], place < 0 ? 0 : MatchGain);
+                    heads.Match((head * size) + r, read[dimension], write[dimension], place < 0 ? 0 : MatchGain);
+                    heads.Copy((head * size) + r, read[(((layer - 1) * half) + head) * size + r]);
                 }
             }
         }
 
-        InstallFinders(weights, config, random);
+        InstallFinders(weights, config, content, random);
     }
 
     /// <summary>
     /// Two more heads of layers 1 and 2: they look at every place where the current token stands, patches of a picture
     /// included that bear its name (<see cref="Loading.PatchNamer"/>), and copy what is there, the place too.
     /// </summary>
-    private static void InstallFinders(WeightStore weights, LlamaConfig config, SeededRandom random)
+    private static void InstallFinders(WeightStore weights, LlamaConfig config, int[] content,
+        SeededRandom random)
     {
         float[][] read = Orthogonal(config.HiddenSize, random);
         int half = config.NumAttentionHeads / 2;
         int size = config.HeadSize;
-        int[] slow = [.. Enumerable.Range(0, size / 2)
-            .Where(i => Math.Pow(config.RopeTheta, -2.0 * i / size) * Reach < 1)];
-        int[] content = [.. slow, .. slow.Select(i => i + (size / 2))];
         int next = 0;
         for (int layer = 1; layer <= 2; layer++)
         {
@@ -111,14 +105,10 @@ internal static class CopyingStart
             {
                 for (int r = 0; r < size; r++)
                 {
-                    int row = (head * size) + r;
-                    float[] copied = read[next++ % read.Length];
-                    Put(heads.Value, row, copied, CopyGain);
-                    PutColumn(heads.Output, row, copied, CopyGain);
                     int place = Array.IndexOf(content, r);
                     float[] matched = read[((head * content.Length) + (layer * 97) + Math.Max(place, 0)) % read.Length];
-                    Put(heads.Query, row, matched, place < 0 ? 0 : MatchGain);
-                    Put(heads.Key, row, matched, place < 0 ? 0 : MatchGain);
+                    heads.Match((head * size) + r, matched, matched, place < 0 ? 0 : MatchGain);
+                    heads.Copy((head * size) + r, read[next++ % read.Length]);
                 }
             }
         }
@@ -205,6 +195,18 @@ internal static class CopyingStart
         public Weight Value => Find("v_proj.weight");
 
         public Weight Output => Find("o_proj.weight");
+
+        public void Match(int row, float[] query, float[] key, float gain)
+        {
+            Put(Query, row, query, gain);
+            Put(Key, row, key, gain);
+        }
+
+        public void Copy(int row, float[] copied)
+        {
+            Put(Value, row, copied, CopyGain);
+            PutColumn(Output, row, copied, CopyGain);
+        }
 
         // Rotary pairs are (i, i + size/2), turned by position x frequency: with key s and query s e^(-if) a pair
         // scores s^2 cos(f (distance - 1)).
