@@ -1,4 +1,5 @@
 using PixSearch.Abstractions;
+using PixSearch.Training.Data;
 
 namespace PixSearch.Training.Loading;
 
@@ -7,6 +8,9 @@ public sealed class PreparedSample
 {
     /// <summary>Name of the sample.</summary>
     public required string Id { get; init; }
+
+    /// <summary>What it was made of; null for one that stands for no text.</summary>
+    public Sample? Source { get; init; }
 
     /// <summary>File of the picture.</summary>
     public required string Picture { get; init; }

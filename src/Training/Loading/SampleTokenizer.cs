@@ -48,6 +48,7 @@ public sealed class SampleTokenizer
         var result = new PreparedSample
         {
             Id = sample.Id,
+            Source = sample,
             Picture = sample.Image,
             Kind = sample.Kind,
             Stage = sample.Stage,

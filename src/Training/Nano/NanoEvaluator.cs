@@ -29,11 +29,12 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
         }
 
         var sums = new Sums();
+        bool names = settings.Stages.Any(stage => stage.NamesPatches);
         using IDisposable region = backend.NoGradient();
         foreach (IReadOnlyList<PreparedSample>[] part in Choose().Chunk(settings.BatchPictures))
         {
             using var scope = new TensorScope();
-            TrainingBatch batch = builder.Build(part, new BatchParts(Prompts: PromptsPerPicture, Names: true),
+            TrainingBatch batch = builder.Build(part, new BatchParts(Prompts: PromptsPerPicture, Names: names),
                 new SeededRandom(ChoiceSeed));
             ForwardResult result = forward.Run(batch);
             sums.AddLosses(result.Values());
@@ -93,7 +94,12 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
     // Only patches with a thing: most have none, and saying so is easy.
     private void CountNames(TrainingBatch batch, ForwardResult result, Sums sums)
     {
-        int[] best = backend.ArgMax(result.NameLogits!);
+        if (result.NameLogits is null)
+        {
+            return;
+        }
+
+        int[] best = backend.ArgMax(result.NameLogits);
         for (int i = 0; i < best.Length; i++)
         {
             if (batch.PatchNames[i] > PatchNamer.Nothing)
@@ -202,10 +208,14 @@ internal sealed class NanoEvaluator(AutodiffBackend backend, TrainingForward for
                 new("iou", _iou / _masks),
                 new("iou_over_half", _iouHalf / _masks),
                 new("prompt_iou", _promptIou / _prompts),
-                new("names", (double)_namesRight / _names),
                 new("span_f1", 2.0 * _spansRight / Math.Max(1, _spansFound + _spansTrue)),
                 new("exact", (double)_exact / _rows),
             };
+            if (_names > 0)
+            {
+                metrics.Add(new Metric("names", (double)_namesRight / _names));
+            }
+
             metrics.AddRange(_answers.OrderBy(pair => pair.Key, StringComparer.Ordinal)
                 .Select(pair => new Metric($"answer_{pair.Key}", (double)pair.Value.Right / pair.Value.All)));
             return metrics;

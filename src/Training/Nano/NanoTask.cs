@@ -26,6 +26,9 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
     private readonly BatchSampler _sampler;
     private readonly NanoEvaluator _evaluator;
     private readonly CopyTasks _copyTasks;
+    private readonly FactChanger _facts;
+    private readonly SampleTokenizer _samples;
+    private readonly IReadOnlyList<PreparedSample[]> _textSamples;
     private readonly int[] _prefix;
     private readonly string _startFile;
     private readonly string _tokenizerFile;
@@ -63,7 +66,7 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
 
         _learned = _weights.All.Where(weight => weight.Trainable).Select(weight => weight.Name)
             .ToHashSet(StringComparer.Ordinal);
-        var samples = new SampleTokenizer(tokenizer);
+        SampleTokenizer samples = _samples = new SampleTokenizer(tokenizer);
         TrainingSet = SampleSet.Load(dataFolders, "train", samples, settings.TokensMax, settings.ExtraSegmentQuestions,
             settings.LocateQuestions);
         var validation = SampleSet.Load(dataFolders, "val", samples, settings.TokensMax);
@@ -77,6 +80,13 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
         _builder = new BatchBuilder(store, settings.MaskLossSize, config.SamConfig.ImageSize,
             grid);
         (_prefix, _copyTasks) = (samples.Prefix, new CopyTasks(tokenizer, settings.TokensMax));
+        _facts = new FactChanger(tokenizer);
+        _textSamples =
+        [
+            .. TrainingSet.Groups.SelectMany(group => group)
+                .GroupBy(sample => sample.Source is { Searches.Count: > 0 } ? sample.Kind : "", StringComparer.Ordinal)
+                .OrderBy(kind => kind.Key, StringComparer.Ordinal).Select(kind => kind.ToArray()),
+        ];
         _sampler = new BatchSampler(TrainingSet, settings.Seed, settings.BatchPictures);
         int prefixSlots = samples.Prefix.Length + Network.PictureSlots;
         _evaluator = new NanoEvaluator(backend, _forward, _builder, validation, settings, prefixSlots);
@@ -140,14 +150,28 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
         (IReadOnlyList<IReadOnlyList<PreparedSample>> groups, SeededRandom random) = stage.UsesPictures
             ? _sampler.Next(index, mix)
             : ([], SeededRandom.ForStream(_settings.Seed, (ulong)index));
-        TextRow[] texts = [.. Enumerable.Range(0, stage.TextRows).Select(_ => MakeText(stage.TextMix, random))];
+        groups = [.. groups.Select(group => group.Select(sample => Change(sample, stage, random)).ToArray())];
+        TextRow[] texts = [.. Enumerable.Range(0, stage.TextRows).Select(_ => MakeText(stage, random))];
         var parts = new BatchParts(stage.UsesQuestions, stage.UsesMasks, stage.PromptsPerPicture,
             _settings.TaggerCutShare, stage.NamesPatches);
         return _builder.Build(groups, parts, random, texts);
     }
 
-    private TextRow MakeText(TextMix mix, SeededRandom random)
+    private PreparedSample Change(PreparedSample sample, StageSettings stage, SeededRandom random)
     {
+        if (sample.Source is not { Searches.Count: > 0 } || stage.ChangedFacts == 0
+            || !random.NextBool(stage.ChangedFacts))
+        {
+            return sample;
+        }
+
+        PreparedSample changed = _samples.Prepare(_facts.Change(sample.Source, random));
+        return changed.Tokens.Length <= _settings.TokensMax ? changed : sample;
+    }
+
+    private TextRow MakeText(StageSettings stage, SeededRandom random)
+    {
+        TextMix mix = stage.TextMix;
         double draw = random.NextDouble() * mix.Sum;
         if (draw < mix.Tokens)
         {
@@ -165,8 +189,9 @@ public sealed class NanoTask : ITrainingTask<TrainingBatch>, IDisposable
         }
 
         // A sample's prompt and trajectory without the picture. Evidence is not learned: it is mostly invented, and
-        // guessing it would drown what can be learned.
-        PreparedSample sample = random.Pick(random.Pick(TrainingSet.Groups));
+        // guessing it would drown what can be learned. Every kind of question is as frequent as the others.
+        PreparedSample[] kind = random.Pick(_textSamples);
+        PreparedSample sample = Change(random.Pick(kind), stage, random);
         int[] tokens = [.. _prefix, .. sample.Tokens];
         return new TextRow(tokens, [.. new bool[_prefix.Length], .. sample.Learned]);
     }

@@ -129,6 +129,12 @@ public sealed record TrainingSettings
                     + "and one must be positive.");
             }
 
+            if (stage.ChangedFacts is < 0 or > 1)
+            {
+                throw new PixException(PixErrorKind.BrokenArtifact, $"Training settings '{origin}': stage "
+                    + $"'{stage.Name}' has changedFacts of {stage.ChangedFacts}; they must be in 0..1.");
+            }
+
             if (stage.MaskGradientIntoText is < 0 or > 1)
             {
                 throw new PixException(PixErrorKind.BrokenArtifact, $"Training settings '{origin}': stage "
@@ -228,6 +234,10 @@ public sealed record StageSettings
     /// learn where the thing is at a tenth of the cost of a mask, in the very states that the mask query is made of.
     /// </summary>
     public double LocateShare { get; init; }
+
+    /// <summary>Share of the questions with evidence whose names and values are other ones each time they are drawn
+    /// (<see cref="Loading.FactChanger"/>), 0..1.</summary>
+    public double ChangedFacts { get; init; }
 
     /// <summary>
     /// Share of the masks' gradient that goes on from the query head into the language model, 0..1; 1 as published.

@@ -50,7 +50,18 @@ public sealed class SourceCache
     public Task<string> DebianAsync(string name, CancellationToken cancellation) =>
         GetAsync($"deb-{name}", async folder =>
     {
-        await RunAsync("apt-get", ["download", "-q", name], folder, cancellation);
+        try
+        {
+            await RunAsync("apt-get", ["download", "-q", name], folder, cancellation);
+        }
+        catch (PixException) when (Environment.IsPrivilegedProcess)
+        {
+            // The package lists of a fresh machine or container are empty.
+            _report("updating the package lists (apt-get update)");
+            await RunAsync("apt-get", ["update", "-q"], folder, cancellation);
+            await RunAsync("apt-get", ["download", "-q", name], folder, cancellation);
+        }
+
         string archive = Directory.GetFiles(folder, "*.deb").Single();
         await RunAsync("dpkg-deb", ["-x", archive, "root"], folder, cancellation);
         File.Delete(archive);
@@ -150,5 +161,5 @@ public sealed class SourceCache
 
     private static PixException Failed(string command, string reason) => new(PixErrorKind.Unavailable,
         $"A source package could not be fetched: '{command}' failed ({reason}). "
-        + "Check that the registries can be reached (and run apt-get update once).");
+        + "Check that the registries can be reached (as another user than root run apt-get update once).");
 }
