@@ -175,9 +175,18 @@ public sealed partial class AutodiffBackend
         }
 
         Tensor saved = Save(x);
-        return Record(nameof(Conv2d), y, dy => Pass(node, Inner.Conv2dBackward(saved, weight, stride, padding,
-            groups, dy,
-            TrainedOrNull(weight), TrainedOrNull(bias))));
+        return Record(nameof(Conv2d), y, dy =>
+        {
+            Tensor? dWeight = TrainedOrNull(weight);
+            Tensor? dBias = TrainedOrNull(bias);
+            if (node is null)
+            {
+                Inner.Conv2dBackwardWeight(saved, weight, stride, padding, groups, dy, dWeight, dBias);
+                return;
+            }
+
+            Pass(node, Inner.Conv2dBackward(saved, weight, stride, padding, groups, dy, dWeight, dBias));
+        });
     }
 
     /// <inheritdoc/>

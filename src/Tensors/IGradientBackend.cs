@@ -48,6 +48,10 @@ public interface IGradientBackend : IBackend
     Tensor Conv2dBackward(Tensor x, Weight weight, int stride, int padding, int groups, Tensor dy, Tensor? dWeight,
         Tensor? dBias);
 
+    /// <summary>dWeight, dBias += ..., where nobody wants dx: pictures are not learned.</summary>
+    void Conv2dBackwardWeight(Tensor x, Weight weight, int stride, int padding, int groups, Tensor dy, Tensor? dWeight,
+        Tensor? dBias) => Conv2dBackward(x, weight, stride, padding, groups, dy, dWeight, dBias).Dispose();
+
     /// <summary>dx; dWeight, dBias += ....</summary>
     Tensor ConvTranspose2dBackward(Tensor x, Weight weight, int stride, Tensor dy, Tensor? dWeight, Tensor? dBias);
 

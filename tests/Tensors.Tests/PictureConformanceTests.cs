@@ -12,6 +12,15 @@ public sealed class PictureConformanceTests
     [InlineData(1, 2, 1, 1, 3, 5, 5, 1, 2, 1)]
     [InlineData(1, 2, 2, 1, 3, 5, 5, 3, 2, 1)]
     [InlineData(2, 3, 2, 3, 3, 7, 7, 2, 3, 3)]
+    [InlineData(2, 45, 16, 16, 25, 3, 3, 1, 1, 1)]   // 405 taps: two slices; rows of half a panel
+    [InlineData(1, 50, 5, 33, 13, 3, 3, 1, 0, 1)]
+    [InlineData(3, 40, 13, 31, 30, 1, 1, 1, 0, 1)]   // a plane of 403 pixels: two slices of the weight's gradient
+    [InlineData(5, 3, 32, 32, 24, 16, 16, 16, 0, 1)]
+    [InlineData(1, 3, 48, 72, 14, 24, 24, 24, 0, 1)]
+    [InlineData(2, 4, 34, 70, 17, 2, 2, 2, 0, 1)]
+    [InlineData(1, 4, 17, 9, 5, 2, 2, 3, 0, 1)]      // pixels between the patches that nobody sees
+    [InlineData(1, 12, 70, 6, 12, 3, 3, 1, 2, 2)]
+    [InlineData(1, 2, 3, 70, 5, 3, 3, 1, 1, 1)]      // lines longer than the buffer that turns them
     public void Conv2d_ForwardAndBackward_EqualReference(int batch, int input, int height, int width, int output,
         int kernelHeight,
         int kernelWidth, int stride, int padding, int groups) => Conformance.Check("Conv2d", 31, (b, n) =>
@@ -23,9 +32,12 @@ public sealed class PictureConformanceTests
         Tensor dWeight = n.Tensor(b, output, input / groups, kernelHeight, kernelWidth);
         Tensor dBias = n.Tensor(b, output);
         Tensor dy = n.Tensor(b, y.Size(0), y.Size(1), y.Size(2), y.Size(3));
+        Tensor dWeightAlone = n.Tensor(b, output, input / groups, kernelHeight, kernelWidth);
+        Tensor dBiasAlone = n.Tensor(b, output);
+        b.Conv2dBackwardWeight(x, weight, stride, padding, groups, dy, dWeightAlone, dBiasAlone);
         return
         [
-            y, b.Conv2d(x, weight, null, stride, padding, groups),
+            dWeightAlone, dBiasAlone, y, b.Conv2d(x, weight, null, stride, padding, groups),
             b.Conv2dBackward(x, weight, stride, padding, groups, dy, dWeight, dBias), dWeight, dBias,
         ];
     });
@@ -35,6 +47,8 @@ public sealed class PictureConformanceTests
     [InlineData(2, 16, 8, 8, 9, 2, 2)]
     [InlineData(1, 4, 3, 3, 5, 3, 2)]
     [InlineData(1, 4, 3, 3, 5, 2, 3)]
+    [InlineData(2, 400, 5, 9, 7, 2, 2)]
+    [InlineData(1, 7, 3, 40, 5, 4, 4)]
     public void ConvTranspose2d_ForwardAndBackward_EqualReference(int batch, int input, int height, int width,
         int output, int kernel, int stride) => Conformance.Check("ConvTranspose2d", 32, (b, n) =>
     {

@@ -1,8 +1,11 @@
 namespace PixSearch.Tensors;
 
-/// <summary>Convolutions as products of matrices over unfolded pictures (see <see cref="Unfolding"/>).</summary>
+/// <summary>Convolutions (see <see cref="Convolving"/>) and resizing.</summary>
 public sealed unsafe partial class CpuBackend
 {
+    // Floats that may be read beyond a picture of our own: the widest vector.
+    private const int PictureSlack = 16;
+
     /// <inheritdoc/>
     private protected override void Conv2dCore(in ConvShape shape, float* x, float* weight, float* bias, float* y)
     {
@@ -12,16 +15,16 @@ public sealed unsafe partial class CpuBackend
             return;
         }
 
-        (int taps, int columns) = MatrixSize(shape);
-        using Scratch matrix = new(Memory, (long)taps * columns);
-        using Scratch result = new(Memory, (long)shape.GroupOut * columns);
+        bool bordered = NeedsBorder(shape);
+        using Scratch scratch = new(Memory, bordered ? BorderedCount(shape) : 0);
+        float* pictures = bordered ? Bordered(shape, x, scratch.Pointer) : x;
+        long planeIn = (long)(shape.InHeight + (2 * shape.Padding)) * (shape.InWidth + (2 * shape.Padding));
+        long planeOut = (long)shape.OutHeight * shape.OutWidth;
         for (int group = 0; group < shape.Groups; group++)
         {
-            Unfolding.Unfold(_context.Pool, shape, group, x, matrix.Pointer);
-            _kernels.Gemm(_context, new GemmShape(shape.GroupOut, columns, taps),
-                new GemmOperand(weight + ((long)group * shape.GroupOut * taps), taps, false),
-                new GemmOperand(matrix.Pointer, columns, false), result.Pointer, columns, false);
-            Unfolding.Regroup(_context.Pool, shape, group, y, result.Pointer, bias, gathers: false);
+            (int input, int output) = (group * shape.GroupIn, group * shape.GroupOut);
+            _kernels.Convolve(_context, shape, pictures + (input * planeIn), bordered,
+                weight + ((long)output * shape.Taps), bias is null ? null : bias + output, y + (output * planeOut));
         }
     }
 
@@ -29,7 +32,16 @@ public sealed unsafe partial class CpuBackend
     private protected override void Conv2dBackwardCore(in ConvShape shape, float* x, float* weight, float* dy,
         float* dx, float* dWeight)
     {
-        SpreadOver(shape, dy, weight, dx);
+        if (shape.Stride == 1 && shape.Groups == 1 && shape.KernelHeight == shape.KernelWidth
+            && shape.Padding < shape.KernelHeight)
+        {
+            TurnedConvolution(shape, weight, dy, dx);
+        }
+        else
+        {
+            SpreadGroups(shape, dy, weight, null, dx);
+        }
+
         if (dWeight is not null)
         {
             Conv2dWeightGradientCore(shape, x, dy, dWeight);
@@ -39,16 +51,16 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     private protected override void Conv2dWeightGradientCore(in ConvShape shape, float* x, float* dy, float* dWeight)
     {
-        (int taps, int columns) = MatrixSize(shape);
-        using Scratch matrix = new(Memory, (long)taps * columns);
-        using Scratch gradient = new(Memory, (long)shape.GroupOut * columns);
+        bool bordered = NeedsBorder(shape);
+        using Scratch scratch = new(Memory, bordered ? BorderedCount(shape) : 0);
+        float* pictures = bordered ? Bordered(shape, x, scratch.Pointer) : x;
+        long planeIn = (long)(shape.InHeight + (2 * shape.Padding)) * (shape.InWidth + (2 * shape.Padding));
+        long planeOut = (long)shape.OutHeight * shape.OutWidth;
         for (int group = 0; group < shape.Groups; group++)
         {
-            Unfolding.Unfold(_context.Pool, shape, group, x, matrix.Pointer);
-            Unfolding.Regroup(_context.Pool, shape, group, dy, gradient.Pointer, null, gathers: true);
-            _kernels.Gemm(_context, new GemmShape(shape.GroupOut, taps, columns),
-                new GemmOperand(gradient.Pointer, columns, false), new GemmOperand(matrix.Pointer, columns, true),
-                dWeight + ((long)group * shape.GroupOut * taps), taps, true);
+            (int input, int output) = (group * shape.GroupIn, group * shape.GroupOut);
+            _kernels.ConvolveWeights(_context, shape, pictures + (input * planeIn), bordered,
+                dy + (output * planeOut), dWeight + ((long)output * shape.Taps));
         }
     }
 
@@ -56,33 +68,70 @@ public sealed unsafe partial class CpuBackend
     private protected override void ConvTranspose2dCore(in ConvShape shape, float* x, float* weight, float* bias,
         float* y)
     {
+        bool covers = shape.IsApart && shape.KernelHeight == shape.Stride && shape.KernelWidth == shape.Stride;
         int pixels = shape.InHeight * shape.InWidth;
-        for (int plane = 0; plane < shape.Batch * shape.InChannels; plane++)
+        for (int plane = 0; !covers && plane < shape.Batch * shape.InChannels; plane++)
         {
             new Span<float>(y + ((long)plane * pixels), pixels).Fill(bias is null ? 0 : bias[plane % shape.InChannels]);
         }
 
-        SpreadOver(shape, x, weight, y);
+        SpreadGroups(shape, x, weight, shape.IsApart ? bias : null, y);
     }
 
-    // x += fold(W^T y): the gradient of a convolution's input, and a transposed convolution.
-    private void SpreadOver(in ConvShape shape, float* y, float* weight, float* x)
+    /// <inheritdoc/>
+    protected override void ChannelSumsCore(float* x, int batch, int channels, int pixels, float* y) =>
+        _kernels.ChannelSums(_context.Pool, x, batch, channels, pixels, y);
+
+    private void SpreadGroups(in ConvShape shape, float* y, float* weight, float* bias, float* x)
     {
-        (int taps, int columns) = MatrixSize(shape);
-        using Scratch gathered = new(Memory, (long)shape.GroupOut * columns);
-        using Scratch matrix = new(Memory, (long)taps * columns);
+        long planeIn = (long)shape.InHeight * shape.InWidth;
+        long planeOut = (long)shape.OutHeight * shape.OutWidth;
         for (int group = 0; group < shape.Groups; group++)
         {
-            Unfolding.Regroup(_context.Pool, shape, group, y, gathered.Pointer, null, gathers: true);
-            _kernels.Gemm(_context, new GemmShape(taps, columns, shape.GroupOut),
-                new GemmOperand(weight + ((long)group * shape.GroupOut * taps), taps, true),
-                new GemmOperand(gathered.Pointer, columns, false), matrix.Pointer, columns, false);
-            Unfolding.Fold(_context.Pool, shape, group, matrix.Pointer, x);
+            (int input, int output) = (group * shape.GroupIn, group * shape.GroupOut);
+            _kernels.Spread(_context, shape, y + (output * planeOut), weight + ((long)output * shape.Taps),
+                bias is null ? null : bias + input, x + (input * planeIn));
         }
     }
 
-    private static (int Taps, int Columns) MatrixSize(in ConvShape shape) =>
-        (shape.GroupIn * shape.KernelHeight * shape.KernelWidth, shape.Batch * shape.OutHeight * shape.OutWidth);
+    // With stride 1 the gradient of the input is a convolution too: of the result's gradient, padded to the other side,
+    // with the filters turned around and their channels exchanged.
+    private void TurnedConvolution(in ConvShape shape, float* weight, float* dy, float* dx)
+    {
+        (int inputs, int outputs, int size) = (shape.InChannels, shape.OutChannels, shape.KernelHeight);
+        int square = size * size;
+        using Scratch turned = new(Memory, (long)inputs * outputs * square);
+        for (int c = 0; c < inputs; c++)
+        {
+            for (int m = 0; m < outputs; m++)
+            {
+                float* from = weight + (((long)m * inputs) + c) * square;
+                float* to = turned.Pointer + (((long)c * outputs) + m) * square;
+                for (int i = 0; i < square; i++)
+                {
+                    to[i] = from[square - 1 - i];
+                }
+            }
+        }
+
+        var back = new ConvShape(shape.Batch, outputs, shape.OutHeight, shape.OutWidth, inputs, size, size, 1,
+            size - 1 - shape.Padding, 1);
+        Conv2dCore(back, dy, turned.Pointer, null, dx);
+    }
+
+    // A strided convolution reads exactly what it needs; all others read whole vectors.
+    private static bool NeedsBorder(in ConvShape shape) =>
+        shape.Padding > 0 || (shape.Stride == 1 && (shape.KernelHeight > 1 || shape.KernelWidth > 1));
+
+    private static long BorderedCount(in ConvShape shape) => PictureSlack
+        + Bordering.Count(shape.Batch * shape.InChannels, shape.InHeight, shape.InWidth, shape.Padding);
+
+    private float* Bordered(in ConvShape shape, float* x, float* pictures)
+    {
+        Bordering.Run(_context.Pool, x, shape.Batch * shape.InChannels, shape.InHeight, shape.InWidth, shape.Padding,
+            pictures);
+        return pictures;
+    }
 
     /// <inheritdoc/>
     protected override void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width,

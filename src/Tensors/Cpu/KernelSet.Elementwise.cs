@@ -30,6 +30,9 @@ internal abstract unsafe partial class KernelSet
 
     /// <summary>y += column sums of x [rows, columns].</summary>
     public abstract void ColumnSums(CpuContext context, float* x, int rows, int columns, float* y);
+
+    /// <summary>y += sums of each channel of x [batch, channels, pixels].</summary>
+    public abstract void ChannelSums(WorkerPool pool, float* x, int batch, int channels, int pixels, float* y);
 }
 
 internal sealed unsafe partial class KernelSet<S, V>
@@ -149,6 +152,10 @@ internal sealed unsafe partial class KernelSet<S, V>
     /// <inheritdoc/>
     public override void ColumnSums(CpuContext context, float* x, int rows, int columns, float* y) =>
         Reducing.ColumnSums<S, V>(context, x, rows, columns, y);
+
+    /// <inheritdoc/>
+    public override void ChannelSums(WorkerPool pool, float* x, int batch, int channels, int pixels, float* y) =>
+        Reducing.ChannelSums<S, V>(pool, x, batch, channels, pixels, y);
 
     private static void Map<TOp>(WorkerPool pool, TOp op, float* x, int count, float* y)
         where TOp : unmanaged, IPointwise<V> => Pointwise.Run<S, V, TOp>(pool, op, x, null, null, count, y, null);

@@ -22,25 +22,27 @@ public abstract unsafe partial class HostBackend
         Tensor? dBias)
     {
         const string Op = "Conv2dBackward";
-        ConvShape shape = ConvShapeOf(Op, x.Shape, weight, stride, padding, groups);
-        if (dy.Shape != new Shape(shape.Batch, shape.OutChannels, shape.OutHeight, shape.OutWidth))
-        {
-            Misuse(Op, "dy must have the result's shape", ("x", x.Shape), ("weight", weight.Shape), ("dy", dy.Shape));
-        }
-
-        CheckGradient(Op, dWeight, weight.Shape.Count, "dWeight");
-        CheckGradient(Op, dBias, shape.OutChannels, "dBias");
+        ConvShape shape = CheckConvBackward(Op, x, weight, stride, padding, groups, dy, dWeight, dBias);
         Tensor dx = Zeros(x.Shape);
         using Tensor plain = Widened(weight);
         Conv2dBackwardCore(shape, Pointer(Op, x), Pointer(Op, plain), Pointer(Op, dy), Pointer(Op, dx),
             dWeight is null ? null : Pointer(Op, dWeight));
-        if (dBias is not null)
+        AddChannelSums(Op, shape, dy, dBias);
+        return dx;
+    }
+
+    /// <inheritdoc/>
+    public void Conv2dBackwardWeight(Tensor x, Weight weight, int stride, int padding, int groups, Tensor dy,
+        Tensor? dWeight, Tensor? dBias)
+    {
+        const string Op = "Conv2dBackwardWeight";
+        ConvShape shape = CheckConvBackward(Op, x, weight, stride, padding, groups, dy, dWeight, dBias);
+        if (dWeight is not null)
         {
-            ChannelSums(Pointer(Op, dy), shape.Batch, shape.OutChannels, shape.OutHeight * shape.OutWidth,
-                Pointer(Op, dBias));
+            Conv2dWeightGradientCore(shape, Pointer(Op, x), Pointer(Op, dy), Pointer(Op, dWeight));
         }
 
-        return dx;
+        AddChannelSums(Op, shape, dy, dBias);
     }
 
     /// <inheritdoc/>
@@ -82,7 +84,7 @@ public abstract unsafe partial class HostBackend
 
         if (dBias is not null)
         {
-            ChannelSums(Pointer(Op, dy), shape.Batch, shape.InChannels, shape.InHeight * shape.InWidth,
+            ChannelSumsCore(Pointer(Op, dy), shape.Batch, shape.InChannels, shape.InHeight * shape.InWidth,
                 Pointer(Op, dBias));
         }
 
@@ -141,24 +143,29 @@ public abstract unsafe partial class HostBackend
     protected abstract void ResizeBackwardCore(float* dy, int planes, int inHeight, int inWidth, int height, int width,
         ResizeMode mode, float* dx);
 
-    private static void ChannelSums(float* x, int batch, int channels, int pixels, float* y)
+    /// <summary>y += sums of each channel. Shapes: x [batch, channels, pixels], y [channels].</summary>
+    protected abstract void ChannelSumsCore(float* x, int batch, int channels, int pixels, float* y);
+
+    private static ConvShape CheckConvBackward(string op, Tensor x, Weight weight, int stride, int padding, int groups,
+        Tensor dy, Tensor? dWeight, Tensor? dBias)
     {
-        for (int row = 0; row < batch * channels; row++, x += pixels)
+        ConvShape shape = ConvShapeOf(op, x.Shape, weight, stride, padding, groups);
+        if (dy.Shape != new Shape(shape.Batch, shape.OutChannels, shape.OutHeight, shape.OutWidth))
         {
-            // Four sums that do not wait for each other.
-            (double a, double b, double c, double d) = (0, 0, 0, 0);
-            int i = 0;
-            for (; i + 4 <= pixels; i += 4)
-            {
-                (a, b, c, d) = (a + x[i], b + x[i + 1], c + x[i + 2], d + x[i + 3]);
-            }
+            Misuse(op, "dy must have the result's shape", ("x", x.Shape), ("weight", weight.Shape), ("dy", dy.Shape));
+        }
 
-            for (; i < pixels; i++)
-            {
-                a += x[i];
-            }
+        CheckGradient(op, dWeight, weight.Shape.Count, "dWeight");
+        CheckGradient(op, dBias, shape.OutChannels, "dBias");
+        return shape;
+    }
 
-            y[row % channels] += (float)(a + b + c + d);
+    private void AddChannelSums(string op, in ConvShape shape, Tensor dy, Tensor? dBias)
+    {
+        if (dBias is not null)
+        {
+            ChannelSumsCore(Pointer(op, dy), shape.Batch, shape.OutChannels, shape.OutHeight * shape.OutWidth,
+                Pointer(op, dBias));
         }
     }
 

@@ -17,4 +17,10 @@ internal readonly record struct ConvShape(int Batch, int InChannels, int InHeigh
 
     /// <summary>Output channels of a group.</summary>
     public int GroupOut => OutChannels / Groups;
+
+    /// <summary>Input elements that one output element sees.</summary>
+    public int Taps => GroupIn * KernelHeight * KernelWidth;
+
+    /// <summary>Whether no two output pixels see the same input element, and all lie inside.</summary>
+    public bool IsApart => Padding == 0 && KernelHeight <= Stride && KernelWidth <= Stride;
 }

@@ -129,14 +129,15 @@ internal static unsafe class Gemm
         context.Pool.Run(job, tasks);
     }
 
-    // Equal slices of SliceMax at most.
-    private static int SliceOf(int k)
+    /// <summary>Equal slices of <see cref="SliceMax"/> at most.</summary>
+    public static int SliceOf(int k)
     {
         int slices = Math.Max(1, (k + SliceMax - 1) / SliceMax);
         return Math.Max(1, (k + slices - 1) / slices);
     }
 
-    private static int RoundUp(int x, int to) => (x + to - 1) / to * to;
+    /// <summary>The next multiple.</summary>
+    public static int RoundUp(int x, int to) => (x + to - 1) / to * to;
 
     private struct PackJob<S, V> : IJob
         where S : struct, ISimd<V>

@@ -121,39 +121,7 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         float* bias = adds || Bias is null ? null : Bias + column;
         int startStride = adds ? Ldc : 0;
         byte* b = Panels + (panel * PanelLayout.PanelBytes<S, V, L>(Shape.K)) + PanelLayout.RowOffset<S, V, L>(k0);
-        for (int i = 0; i < rows; i += S.TileRows)
-        {
-            int count = Math.Min(S.TileRows, rows - i);
-            int height = MicroKernel.HeightFor(count);
-            float* c = C + ((long)(row + i) * Ldc) + column;
-            float* a = packed + ((long)i * k);
-            float* start = adds ? c : bias;
-            if (height == count && columns == width)
-            {
-                MicroKernel.Run<S, V, L>(height, a, b, k, c, Ldc, start, startStride);
-            }
-            else
-            {
-                Edge(height, count, columns, a, b, k, c, start, startStride);
-            }
-        }
-    }
-
-    // A tile that sticks out of c is computed aside.
-    private readonly void Edge(int height, int count, int columns, float* a, byte* b, int k, float* c, float* start,
-        int startStride)
-    {
-        int width = 2 * S.Width;
-        float* tile = stackalloc float[height * width];
-        MicroKernel.Run<S, V, L>(height, a, b, k, tile, width, null, 0);
-        for (int i = 0; i < count; i++, c += Ldc, tile += width)
-        {
-            for (int j = 0; j < columns; j++)
-            {
-                c[j] = start is null ? tile[j] : start[j] + tile[j];
-            }
-
-            start += start is null ? 0 : startStride;
-        }
+        float* c = C + ((long)row * Ldc) + column;
+        PanelProduct<S, V, L>.Run(packed, rows, b, k, c, Ldc, columns, adds ? c : bias, startStride);
     }
 }

@@ -74,6 +74,52 @@ internal static unsafe class Reducing
         }
     }
 
+    /// <summary>y += sums of each channel. Shapes: x [batch, channels, pixels], y [channels].</summary>
+    public static void ChannelSums<S, V>(WorkerPool pool, float* x, int batch, int channels, int pixels, float* y)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        int each = Math.Max(1, ForkElements / Math.Max(1, batch * pixels));
+        pool.Run(
+            new ChannelJob<S, V>
+            {
+                X = x,
+                Batch = batch,
+                Channels = channels,
+                ChannelsEach = each,
+                Pixels = pixels,
+                Y = y,
+            },
+            (channels + each - 1) / each);
+    }
+
+    private struct ChannelJob<S, V> : IJob
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        public float* X;
+        public int Batch;
+        public int Channels;
+        public int ChannelsEach;
+        public int Pixels;
+        public float* Y;
+
+        public readonly void Run(int index, int thread)
+        {
+            int end = Math.Min((index + 1) * ChannelsEach, Channels);
+            for (int c = index * ChannelsEach; c < end; c++)
+            {
+                float sum = 0;
+                for (int b = 0; b < Batch; b++)
+                {
+                    sum += Sum<S, V>(X + ((((long)b * Channels) + c) * Pixels), Pixels);
+                }
+
+                Y[c] += sum;
+            }
+        }
+    }
+
     private struct Job<S, V> : IJob
         where S : struct, ISimd<V>
         where V : unmanaged

@@ -15,6 +15,20 @@ internal static unsafe class Transposing
     public static void Run(float* x, long ldx, int rows, int columns, float* y, long ldy)
     {
         int r = 0;
+        if (Avx2.IsSupported && rows == 2 && ldy == 2)
+        {
+            int done = Interleave(x, x + ldx, columns, y);
+            Scalar(x + done, ldx, 2, columns - done, y + (2 * done), 2);
+            return;
+        }
+
+        if (Avx2.IsSupported && columns == 2 && ldx == 2)
+        {
+            int done = Separate(x, rows, y, y + ldy);
+            Scalar(x + (2 * done), 2, rows - done, 2, y + done, ldy);
+            return;
+        }
+
         if (Avx.IsSupported)
         {
             for (; r + 8 <= rows; r += 8)
@@ -76,6 +90,40 @@ internal static unsafe class Transposing
         }
 
         Scalar(x, ldx, 12, columns - c, y, 12);
+    }
+
+    // Two rows become pairs; returns how many pairs.
+    private static int Interleave(float* a, float* b, int count, float* pairs)
+    {
+        int i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            Vector256<float> x = Vector256.Load(a + i);
+            Vector256<float> y = Vector256.Load(b + i);
+            Vector256<float> low = Avx.UnpackLow(x, y);
+            Vector256<float> high = Avx.UnpackHigh(x, y);
+            Avx.Permute2x128(low, high, 0x20).Store(pairs + (2 * i));
+            Avx.Permute2x128(low, high, 0x31).Store(pairs + (2 * i) + 8);
+        }
+
+        return i;
+    }
+
+    // Pairs become two rows; returns how many pairs.
+    private static int Separate(float* pairs, int count, float* a, float* b)
+    {
+        int i = 0;
+        for (; i + 8 <= count; i += 8)
+        {
+            Vector256<float> x = Vector256.Load(pairs + (2 * i));
+            Vector256<float> y = Vector256.Load(pairs + (2 * i) + 8);
+
+            // Lanes hold pairs 0 1 4 5 and 2 3 6 7: 64-bit pieces 0 2 1 3 put them in order.
+            Avx2.Permute4x64(Avx.Shuffle(x, y, 0x88).AsDouble(), 0xD8).AsSingle().Store(a + i);
+            Avx2.Permute4x64(Avx.Shuffle(x, y, 0xDD).AsDouble(), 0xD8).AsSingle().Store(b + i);
+        }
+
+        return i;
     }
 
     /// <summary>The readable twin of <see cref="Run"/>.</summary>

@@ -75,6 +75,25 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
+    protected override void ChannelSumsCore(float* x, int batch, int channels, int pixels, float* y)
+    {
+        for (int c = 0; c < channels; c++)
+        {
+            double sum = 0;
+            for (int b = 0; b < batch; b++)
+            {
+                float* plane = x + ((((long)b * channels) + c) * pixels);
+                for (int i = 0; i < pixels; i++)
+                {
+                    sum += plane[i];
+                }
+            }
+
+            y[c] += (float)sum;
+        }
+    }
+
+    /// <inheritdoc/>
     protected override void ResizeCore(float* x, int planes, int inHeight, int inWidth, int height, int width,
         ResizeMode mode, float* y)
     {
