@@ -11,6 +11,10 @@ public sealed class AttentionConformanceTests
     [InlineData(1, 100, 17, 2, 2, 32)]
     [InlineData(1, 31, 129, 3, 3, 64)]
     [InlineData(9, 64, 64, 1, 1, 32)]
+    [InlineData(700, 1, 1, 2, 2, 16)]   // few queries and keys: dot products instead of panels
+    [InlineData(300, 1, 3, 4, 2, 17)]
+    [InlineData(40, 3, 16, 2, 1, 40)]
+    [InlineData(3, 7, 7, 3, 3, 6)]
     public void Attention_FullCausalAndPrefix_EqualReference(int batch, int queries, int keys, int heads, int kvHeads,
         int size)
     {
@@ -29,6 +33,8 @@ public sealed class AttentionConformanceTests
     [Theory]
     [InlineData(2, 12, 3, 4, 2, 8)]
     [InlineData(1, 49, 7, 7, 2, 32)]
+    [InlineData(5, 4, 2, 3, 2, 20)]
+    [InlineData(5, 4, 1, 1, 2, 20)]
     [InlineData(1, 5, 16, 3, 1, 16)]
     public void Attention_RelativePositionBias_EqualsReference(int batch, int queries, int rows, int columns, int heads,
         int size) =>
@@ -42,14 +48,16 @@ public sealed class AttentionConformanceTests
             return ForwardAndBackward(b, n, mask, batch, queries, rows * columns, heads, heads, size);
         });
 
-    [Fact]
-    public void Attention_InvalidKeys_GetNoWeightAndNoneAtAllGivesZeros() =>
+    [Theory]
+    [InlineData(4)]
+    [InlineData(40)]
+    public void Attention_InvalidKeys_GetNoWeightAndNoneAtAllGivesZeros(int queries) =>
         Conformance.Check("Attention validity", 22, (b, n) =>
     {
         float[] valid = [1, 0, 1, 1, 0, 0, 0, 0, 0, 0];
         var mask = new AttentionMask { KeyValid = b.From(valid, new Shape(2, 5)) };
-        IEnumerable<Tensor> results = ForwardAndBackward(b, n, mask, 2, 4, 5, 2, 2, 8);
-        Assert.All(results.First().Span[(4 * 16)..].ToArray(), x => Assert.Equal(0, x));
+        IEnumerable<Tensor> results = ForwardAndBackward(b, n, mask, 2, queries, 5, 2, 2, 8);
+        Assert.All(results.First().Span[(queries * 16)..].ToArray(), x => Assert.Equal(0, x));
         return results;
     });
 

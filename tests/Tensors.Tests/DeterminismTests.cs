@@ -53,9 +53,15 @@ public sealed class DeterminismTests
         b.LinearBackwardWeight(x, dy, dWeight, dBias);
         Tensor dx = b.LayerNormBackward(x, scale, 1e-5f, x, dScale, null);
         Tensor q = n.Tensor(b, 2, 130, 3, 32);
+        using Weight filter = n.Weight(b, 40, 30, 3, 3);
+        Tensor picture = n.Tensor(b, 3, 30, 20, 20);
+        Tensor mapped = b.Conv2d(picture, filter, null, 1, 1);
+        Tensor dFilter = b.Zeros(filter.Shape);
+        Tensor dPicture = b.Conv2dBackward(picture, filter, 1, 1, 1, mapped, dFilter, null);
+        Tensor spread = b.Conv2dBackward(picture, filter, 2, 1, 1, n.Tensor(b, 3, 40, 10, 10), null, null);
         AttentionGradients gradients = b.AttentionBackward(q, q, q, AttentionMask.CausalOnly, 0.2f, q, q);
         return [b.Linear(x, weight), dWeight, dBias, dx, dScale, gradients.Q, gradients.K, gradients.V,
-            b.SumTo(x, new Shape(700))];
+            b.SumTo(x, new Shape(700)), mapped, dFilter, dPicture, spread, b.MatMul(x, dy, transposeA: true)];
     }
 
     private unsafe struct CountJob : IJob

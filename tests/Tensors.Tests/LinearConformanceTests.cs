@@ -63,6 +63,20 @@ public sealed class LinearConformanceTests
         }
     }
 
+    /// <summary>Shapes that are cut into tasks: by rows, by columns with rows packed once for all, and both.</summary>
+    [Theory]
+    [InlineData(500, 70, 400)]
+    [InlineData(110, 300, 800)]
+    [InlineData(1, 300, 800)]
+    [InlineData(16, 700, 500)]
+    [InlineData(59, 1100, 90)]
+    public void MatMul_ManyTasks_EqualsReference(int m, int n, int k) =>
+        Conformance.Check($"MatMul {m} {n} {k}", 11, (b, numbers) =>
+        [
+            b.MatMul(numbers.Tensor(b, m, k), numbers.Tensor(b, k, n)),
+            b.MatMul(numbers.Tensor(b, k, m), numbers.Tensor(b, n, k), transposeA: true, transposeB: true),
+        ]);
+
     [Fact]
     public void Linear_WeightChangedWithNewVersion_UsesNewNumbers()
     {

@@ -18,13 +18,38 @@ internal sealed unsafe partial class KernelSet<S, V>
 {
     /// <inheritdoc/>
     public override void Attention(CpuContext context, in AttentionShape shape, float* q, float* k, float* v,
-        float* y) =>
+        float* y)
+    {
+        if (AttentionSmallJob<S, V>.Fits(shape))
+        {
+            AttentionSmallJob<S, V>.RunAll(context,
+                new AttentionSmallJob<S, V> { Shape = shape, Q = q, K = k, Values = v, Y = y });
+            return;
+        }
+
         AttentionForwardJob<S, V>.RunAll(context, shape, q, k, v, y);
+    }
 
     /// <inheritdoc/>
     public override void AttentionBackward(CpuContext context, in AttentionShape shape, float* q, float* k, float* v,
-        float* y, float* dy, in AttentionGradientPointers gradients) =>
+        float* y, float* dy, in AttentionGradientPointers gradients)
+    {
+        if (AttentionSmallJob<S, V>.Fits(shape))
+        {
+            AttentionSmallJob<S, V>.RunAll(context, new AttentionSmallJob<S, V>
+            {
+                Shape = shape,
+                Q = q,
+                K = k,
+                Values = v,
+                Dy = dy,
+                Gradients = gradients,
+            });
+            return;
+        }
+
         AttentionBackwardJob<S, V>.RunAll(context, shape, q, k, v, y, dy, gradients);
+    }
 
     /// <inheritdoc/>
     public override void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows,

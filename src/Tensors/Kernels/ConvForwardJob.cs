@@ -7,7 +7,7 @@ internal unsafe struct ConvForwardJob<S, V> : IJob
 {
     public ConvPatches<S, V> Patches;
 
-    /// <summary>The filters (<see cref="ConvLeft{S, V}"/>).</summary>
+    /// <summary>The filters (<see cref="LeftSide{S, V}"/>).</summary>
     public float* Left;
 
     /// <summary>Shape: [Outputs]; null for none.</summary>
@@ -62,7 +62,7 @@ internal unsafe struct ConvForwardJob<S, V> : IJob
         {
             int k = Math.Min(Slice, Taps - k0);
             Patches.PackPixels(batch, first, count, k0, k, panel);
-            PanelProduct<S, V, PanelsF32<S, V>>.Run(ConvLeft<S, V>.At(Left, Outputs, k0), Outputs, (byte*)panel, k, y,
+            PanelProduct<S, V, PanelsF32<S, V>>.Run(LeftSide<S, V>.At(Left, Outputs, k0), Outputs, (byte*)panel, k, y,
                 pixels, count, adds ? y : null, pixels);
             adds = true;
         }

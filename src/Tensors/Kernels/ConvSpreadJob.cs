@@ -10,7 +10,7 @@ internal unsafe struct ConvSpreadJob<S, V> : IJob
 {
     public ConvShape Shape;
 
-    /// <summary>The filters transposed (<see cref="ConvLeft{S, V}"/>).</summary>
+    /// <summary>The filters transposed (<see cref="LeftSide{S, V}"/>).</summary>
     public float* Left;
 
     /// <summary>Shape: [GroupIn]; null for none.</summary>
@@ -69,7 +69,7 @@ internal unsafe struct ConvSpreadJob<S, V> : IJob
         {
             int k = Math.Min(Slice, Shape.GroupOut - k0);
             Packing.Columns(y, first, count, k0, k, width, panel);
-            float* left = ConvLeft<S, V>.At(Left, taps, k0);
+            float* left = LeftSide<S, V>.At(Left, taps, k0);
             PanelProduct<S, V, PanelsF32<S, V>>.Run(left, taps, (byte*)panel, k, matrix, width, width,
                 adds ? matrix : null, width);
             adds = true;

@@ -7,7 +7,7 @@ internal unsafe struct ConvWeightJob<S, V> : IJob
 {
     public ConvPatches<S, V> Patches;
 
-    /// <summary>Gradients of the result (<see cref="ConvLeft{S, V}.PackPlanes"/>).</summary>
+    /// <summary>Gradients of the result (<see cref="LeftSide{S, V}.PackPlanes"/>).</summary>
     public float* Left;
 
     /// <summary>Added to. Shape: [Outputs, Taps].</summary>
@@ -42,7 +42,7 @@ internal unsafe struct ConvWeightJob<S, V> : IJob
             {
                 int k = Math.Min(Slice, Pixels - k0);
                 Pack(k0, k, first, count, panel);
-                PanelProduct<S, V, PanelsF32<S, V>>.Run(ConvLeft<S, V>.At(Left, Outputs, k0), Outputs, (byte*)panel, k,
+                PanelProduct<S, V, PanelsF32<S, V>>.Run(LeftSide<S, V>.At(Left, Outputs, k0), Outputs, (byte*)panel, k,
                     c, Taps, count, c, Taps);
             }
         }

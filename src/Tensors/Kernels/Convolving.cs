@@ -28,8 +28,8 @@ internal static unsafe class Convolving
     {
         int taps = shape.Taps;
         int slice = Gemm.SliceOf(taps);
-        using Scratch left = new(context.Memory, ConvLeft<S, V>.Count(shape.GroupOut, taps));
-        ConvLeft<S, V>.Pack(context.Pool, new GemmOperand(weight, taps, false), shape.GroupOut, taps, slice,
+        using Scratch left = new(context.Memory, LeftSide<S, V>.Count(shape.GroupOut, taps));
+        LeftSide<S, V>.Pack(context.Pool, new GemmOperand(weight, taps, false), shape.GroupOut, taps, slice,
             left.Pointer);
         int panels = Gemm.Panels<S, V>(patches.Pixels);
         int each = PanelsEach((long)shape.GroupOut * taps * 2 * S.Width, panels);
@@ -68,8 +68,8 @@ internal static unsafe class Convolving
     {
         int pixels = shape.Batch * patches.Pixels;
         int slice = Gemm.SliceOf(pixels);
-        using Scratch left = new(context.Memory, ConvLeft<S, V>.Count(shape.GroupOut, pixels));
-        ConvLeft<S, V>.PackPlanes(context.Pool, dy, (long)shape.OutChannels * patches.Pixels, patches.Pixels,
+        using Scratch left = new(context.Memory, LeftSide<S, V>.Count(shape.GroupOut, pixels));
+        LeftSide<S, V>.PackPlanes(context.Pool, dy, (long)shape.OutChannels * patches.Pixels, patches.Pixels,
             shape.GroupOut, pixels, slice, left.Pointer);
         int panels = Gemm.Panels<S, V>(shape.Taps);
         int each = PanelsEach((long)shape.GroupOut * pixels * 2 * S.Width, panels);
@@ -107,8 +107,8 @@ internal static unsafe class Convolving
         where V : unmanaged
     {
         int slice = Gemm.SliceOf(shape.GroupOut);
-        using Scratch left = new(context.Memory, ConvLeft<S, V>.Count(shape.Taps, shape.GroupOut));
-        ConvLeft<S, V>.Pack(context.Pool, new GemmOperand(weight, shape.Taps, true), shape.Taps, shape.GroupOut, slice,
+        using Scratch left = new(context.Memory, LeftSide<S, V>.Count(shape.Taps, shape.GroupOut));
+        LeftSide<S, V>.Pack(context.Pool, new GemmOperand(weight, shape.Taps, true), shape.Taps, shape.GroupOut, slice,
             left.Pointer);
         int panels = Gemm.Panels<S, V>(shape.OutHeight * shape.OutWidth);
 

@@ -26,6 +26,15 @@ internal static unsafe class Gemm
     // Elements of a right side that are packed at a time: 4 MB, a share of the last-level cache.
     private const long PieceElements = 1 << 20;
 
+    // Tasks that both threads find enough of, and rows that a task keeps when it is cut for that.
+    private const int TasksMin = 8;
+    private const int CutRowsMin = 96;
+
+    // Tasks of fewer panels than this feel the packing of their rows, which is then done once for all of them, as long
+    // as all rows are a share of the last-level cache.
+    private const int SharePanels = 16;
+    private const long ShareElements = 2 << 20;
+
     // Below this many multiply-adds a fork costs more than it gains (0.4 us and some cache misses).
     private const long ForkMin = 150_000;
 
@@ -84,20 +93,28 @@ internal static unsafe class Gemm
 
         int slice = RoundUp(SliceOf(shape.K), Math.Max(1, L.BlockRows));
 
-        // Tasks of about equal height: a last one of a few rows would read all panels for little.
-        int rowTasks = (shape.M + TaskRows - 1) / TaskRows;
+        // Rows are cut before columns, since a task packs its rows for all of its columns. Tasks are of about equal
+        // height: a last one of a few rows would read all panels for little.
+        int rowTasks = Math.Max((shape.M + TaskRows - 1) / TaskRows, Math.Min(TasksMin, shape.M / CutRowsMin));
         int rows = RoundUp((shape.M + rowTasks - 1) / rowTasks, S.TileRows);
         rowTasks = (shape.M + rows - 1) / rows;
         int panelCount = Panels<S, V>(shape.N);
         long work = (long)shape.M * shape.N * shape.K;
-
-        // Eight tasks at least where there is enough to do, so that two threads end at about the same time.
-        int columnTasks = work < ForkMin || rowTasks >= 8 ? 1 : Math.Min(panelCount, (8 + rowTasks - 1) / rowTasks);
+        int columnTasks = work < ForkMin || rowTasks >= TasksMin - 2
+            ? 1
+            : Math.Min(panelCount, (TasksMin + rowTasks - 1) / rowTasks);
         int panelsEach = (panelCount + columnTasks - 1) / columnTasks;
         columnTasks = (panelCount + panelsEach - 1) / panelsEach;
         bool streams = rows <= StreamRows;
+        long left = LeftSide<S, V>.Count(shape.M, shape.K);
+        bool shares = columnTasks > 1 && panelsEach <= SharePanels && left <= ShareElements;
         int scratchEach = rows * (streams ? RoundUp(shape.K, slice) : slice);
-        using Scratch scratch = new(context.Memory, (long)scratchEach * context.Pool.ThreadCount);
+        using Scratch scratch = new(context.Memory, shares ? left : (long)scratchEach * context.Pool.ThreadCount);
+        if (shares)
+        {
+            LeftSide<S, V>.Pack(context.Pool, a, shape.M, shape.K, slice, scratch.Pointer);
+        }
+
         var job = new GemmJob<S, V, L>
         {
             Shape = shape,
@@ -112,6 +129,7 @@ internal static unsafe class Gemm
             PanelsEach = panelsEach,
             ColumnTasks = columnTasks,
             Streams = streams,
+            Shares = shares,
             Scratch = scratch.Pointer,
             ScratchEach = scratchEach,
         };

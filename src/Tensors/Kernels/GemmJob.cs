@@ -30,7 +30,10 @@ internal unsafe struct GemmJob<S, V, L> : IJob
     /// </summary>
     public bool Streams;
 
-    /// <summary>Shape: [threads][ScratchEach].</summary>
+    /// <summary>Whether <see cref="Scratch"/> holds the packed left side, else it is room for each thread's.</summary>
+    public bool Shares;
+
+    /// <summary>Shape: [threads][ScratchEach], or <see cref="LeftSide{S, V}"/>.</summary>
     public float* Scratch;
 
     public int ScratchEach;
@@ -50,7 +53,7 @@ internal unsafe struct GemmJob<S, V, L> : IJob
 
         if (Streams)
         {
-            for (int k0 = 0; k0 < Shape.K; k0 += Slice)
+            for (int k0 = 0; k0 < Shape.K && !Shares; k0 += Slice)
             {
                 PackRows(row, rows, k0, Math.Min(Slice, Shape.K - k0), packed + ((long)RowsEach * k0));
             }
@@ -59,7 +62,8 @@ internal unsafe struct GemmJob<S, V, L> : IJob
             {
                 for (int k0 = 0; k0 < Shape.K; k0 += Slice)
                 {
-                    Panel(row, rows, p, k0, Math.Min(Slice, Shape.K - k0), packed + ((long)RowsEach * k0));
+                    int k = Math.Min(Slice, Shape.K - k0);
+                    Panel(row, rows, p, k0, k, Shares ? Shared(row, k0, k) : packed + ((long)RowsEach * k0));
                 }
             }
 
@@ -69,13 +73,21 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         for (int k0 = 0; k0 < Shape.K; k0 += Slice)
         {
             int k = Math.Min(Slice, Shape.K - k0);
-            PackRows(row, rows, k0, k, packed);
+            float* left = Shares ? Shared(row, k0, k) : packed;
+            if (!Shares)
+            {
+                PackRows(row, rows, k0, k, left);
+            }
+
             for (int p = panel; p < panelEnd; p++)
             {
-                Panel(row, rows, p, k0, k, packed);
+                Panel(row, rows, p, k0, k, left);
             }
         }
     }
+
+    private readonly float* Shared(int row, int k0, int k) =>
+        LeftSide<S, V>.At(Scratch, Shape.M, k0) + ((long)row * k);
 
     // Nothing to multiply: c is the bias, or zeros.
     private readonly void Fill(int row, int rows, int panel, int panelEnd)

@@ -9,12 +9,21 @@ namespace PixSearch.Tensors;
 /// </summary>
 internal static unsafe class Packing
 {
+    // Lines that are asked for ahead of time: a line's pieces lie too far apart for the hardware to guess.
+    private const int FetchLines = 16;
+
     /// <summary>Packs rows [row, row + count) and the slice [k0, k0 + k) of the left side as [k][height].</summary>
     public static void Rows(GemmOperand a, int row, int count, int k0, int k, int height, float* packed)
     {
         if (count < height)
         {
             new Span<float>(packed, k * height).Clear();
+        }
+
+        if (!a.Transposed && height == 1)
+        {
+            new ReadOnlySpan<float>(a.Pointer + ((long)row * a.Stride) + k0, k).CopyTo(new Span<float>(packed, k));
+            return;
         }
 
         if (!a.Transposed && count == 12 && height == 12 && Avx512F.IsSupported)
@@ -73,6 +82,10 @@ internal static unsafe class Packing
             float* y = packed;
             for (int i = 0; i < k; i++, x += a.Stride, y += S.TileRows)
             {
+                float* next = x + (FetchLines * (long)a.Stride) + first;
+                S.Prefetch(next);
+                S.Prefetch(next + 16);
+                S.Prefetch(next + 32);
                 for (int r = first; r < end; r += S.TileRows)
                 {
                     Unsafe.CopyBlockUnaligned(y + ((long)r * k), x + r, bytes);
@@ -89,6 +102,12 @@ internal static unsafe class Packing
         {
             for (int i = 0; i < lines; i++, x += ldx, y += ldy)
             {
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch0(x + (FetchLines * (long)ldx));
+                    Sse.Prefetch0(x + (FetchLines * (long)ldx) + 16);
+                }
+
                 Unsafe.CopyBlockUnaligned(y, x, 32 * sizeof(float));
             }
 

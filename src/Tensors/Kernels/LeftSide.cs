@@ -1,13 +1,15 @@
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// The left side of a convolution's products, packed whole before the tasks that share it. Shape: [slice of
-/// k][tile][k][height].
+/// The left side of a product, packed whole before the tasks that share it. Shape: [slice of k][tile][k][height].
 /// </summary>
-internal static unsafe class ConvLeft<S, V>
+internal static unsafe class LeftSide<S, V>
     where S : struct, ISimd<V>
     where V : unmanaged
 {
+    // Rows of a transposed side are packed four tiles at a time (see Packing.TransposedRows).
+    private const int TilesEach = 4;
+
     /// <summary>Floats that it takes.</summary>
     public static long Count(int rows, int k) => (long)Gemm.RoundUp(rows, S.TileRows) * k;
 
@@ -17,7 +19,7 @@ internal static unsafe class ConvLeft<S, V>
     /// <summary>Packs a matrix.</summary>
     public static void Pack(WorkerPool pool, GemmOperand matrix, int rows, int k, int slice, float* packed) =>
         pool.Run(new Job { Matrix = matrix, PieceColumns = k, Rows = rows, Columns = k, Slice = slice,
-            Packed = packed }, Tiles(rows));
+            Packed = packed }, Tasks(rows));
 
     /// <summary>
     /// Packs channels of pictures: a row holds a channel's pixels of one picture after the other.
@@ -42,9 +44,9 @@ internal static unsafe class ConvLeft<S, V>
             Slice = slice,
             Packed = packed,
         },
-        Tiles(rows));
+        Tasks(rows));
 
-    private static int Tiles(int rows) => (rows + S.TileRows - 1) / S.TileRows;
+    private static int Tasks(int rows) => (rows + (TilesEach * S.TileRows) - 1) / (TilesEach * S.TileRows);
 
     private struct Job : IJob
     {
@@ -61,21 +63,35 @@ internal static unsafe class ConvLeft<S, V>
 
         public readonly void Run(int index, int thread)
         {
-            int row = index * S.TileRows;
-            int count = Math.Min(S.TileRows, Rows - row);
-            int height = MicroKernel.HeightFor(count);
+            int first = index * TilesEach * S.TileRows;
+            int end = Math.Min(first + (TilesEach * S.TileRows), Rows);
+            int whole = Matrix.Transposed ? (end - first) / S.TileRows * S.TileRows : 0;
             for (int k0 = 0; k0 < Columns; k0 += Slice)
             {
                 int k = Math.Min(Slice, Columns - k0);
-                float* to = At(Packed, Rows, k0) + ((long)row * k);
-                for (int at = k0; at < k0 + k;)
+                float* to = At(Packed, Rows, k0);
+                if (whole > 0)
                 {
-                    int within = at % PieceColumns;
-                    int length = Math.Min(k0 + k - at, PieceColumns - within);
-                    GemmOperand piece = Matrix.Plus(at / PieceColumns * PieceStride);
-                    Packing.Rows(piece, row, count, within, length, height, to + ((long)(at - k0) * height));
-                    at += length;
+                    Packing.TransposedRows<S, V>(Matrix, first, whole, k0, k, to + ((long)first * k));
                 }
+
+                for (int row = first + whole; row < end; row += S.TileRows)
+                {
+                    Tile(row, Math.Min(S.TileRows, end - row), k0, k, to + ((long)row * k));
+                }
+            }
+        }
+
+        private readonly void Tile(int row, int count, int k0, int k, float* to)
+        {
+            int height = MicroKernel.HeightFor(count);
+            for (int at = k0; at < k0 + k;)
+            {
+                int within = at % PieceColumns;
+                int length = Math.Min(k0 + k - at, PieceColumns - within);
+                GemmOperand piece = Matrix.Plus(at / PieceColumns * PieceStride);
+                Packing.Rows(piece, row, count, within, length, height, to + ((long)(at - k0) * height));
+                at += length;
             }
         }
     }
