@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// What a convolution looks at, as a matrix that is never written whole: a row for each tap (channel, kernel row, kernel
-/// column), a column for each output pixel. Panels of it are packed straight from the picture.
+/// What a convolution looks at, as a matrix that is never written whole: a row for each tap (channel, kernel row,
+/// kernel column), a column for each output pixel. Panels of it are packed straight from the picture.
 /// </summary>
 /// <remarks>The picture carries its padding, so that no tap has to be checked against its edges.</remarks>
 internal unsafe struct ConvPatches<S, V>
