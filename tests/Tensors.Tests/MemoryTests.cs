@@ -41,19 +41,6 @@ public sealed class MemoryTests
     }
 
     [Fact]
-    public void View_OfDisposedTensor_KeepsTheMemory()
-    {
-        using var backend = new CpuBackend();
-        Tensor tensor = backend.From([1, 2, 3, 4], new Shape(4));
-        Tensor view = backend.Slice(tensor, 0, 1, 2);
-        tensor.Dispose();
-        Assert.Equal(1, backend.Memory.OutstandingCount);
-        Assert.Equal([2f, 3f], view.Span.ToArray());
-        view.Dispose();
-        Assert.Equal(0, backend.Memory.OutstandingCount);
-    }
-
-    [Fact]
     public void DecodeStep_Steady_AllocatesOnlyTensorObjects()
     {
         using var backend = new CpuBackend();
@@ -81,4 +68,8 @@ public sealed class MemoryTests
             backend.Add(x, backend.Linear(normal, weight));
         }
     }
+
+    [Fact]
+    public void Constructor_UnknownKernels_ListsThoseOfTheMachine() => Assert.Contains("scalar",
+        Assert.Throws<ArgumentException>(() => new CpuBackend("avx9000")).Message, StringComparison.Ordinal);
 }

@@ -6,14 +6,7 @@ public abstract unsafe partial class HostBackend
     public Tensor Rotate(Tensor x, Tensor cos, Tensor sin)
     {
         const string Op = "Rotate";
-        if (x.Rank != 4 || x.Shape[3] % 2 != 0 || cos.Shape != sin.Shape || cos.Rank != 2 || cos.Shape[1] != x.Shape[3]
-            || (cos.Shape[0] != x.Shape[1] && cos.Shape[0] != x.Shape[0] * x.Shape[1]))
-        {
-            Misuse(Op, "x must be [batch, tokens, heads, even size], "
-                + "cos and sin [tokens, size] or [batch * tokens, size]",
-                ("x", x.Shape), ("cos", cos.Shape), ("sin", sin.Shape));
-        }
-
+        OpRules.Rotate(x, cos, sin);
         Tensor y = Empty(x.Shape);
         int tokens = x.Shape[0] * x.Shape[1];
         if (x.Count > 0)
@@ -45,8 +38,8 @@ public abstract unsafe partial class HostBackend
     {
         const string Op = "AttentionBackward";
         AttentionShape shape = AttentionShapeOf(Op, q, k, v, mask, scale);
-        RequireSame(Op, ("q", q), ("y", y));
-        RequireSame(Op, ("q", q), ("dy", dy));
+        OpRules.Same(Op, ("q", q), ("y", y));
+        OpRules.Same(Op, ("q", q), ("dy", dy));
         Tensor dq = Zeros(q.Shape);
         Tensor dk = Zeros(k.Shape);
         Tensor dv = Zeros(v.Shape);
@@ -73,14 +66,7 @@ public abstract unsafe partial class HostBackend
     public void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch)
     {
         const string Op = "AppendKv";
-        CheckPaged(Op, store, layer, batch);
-        if (k.Shape != v.Shape || k.Shape != new Shape(batch.RowCount, store.Heads, store.HeadSize))
-        {
-            Misuse(Op, $"k and v must be [{batch.RowCount} rows, {store.Heads} kvHeads, {store.HeadSize} size]",
-                ("k", k.Shape),
-                ("v", v.Shape));
-        }
-
+        OpRules.AppendKv(store, layer, k, v, batch);
         int width = store.Heads * store.HeadSize;
         float* keys = Pointer(Op, store.Keys(layer));
         float* values = Pointer(Op, store.Values(layer));
@@ -106,14 +92,7 @@ public abstract unsafe partial class HostBackend
     public Tensor PagedAttention(Tensor q, KvStore store, int layer, PagedBatch batch, float scale)
     {
         const string Op = "PagedAttention";
-        CheckPaged(Op, store, layer, batch);
-        if (q.Rank != 3 || q.Shape[0] != batch.RowCount || q.Shape[1] % store.Heads != 0
-            || q.Shape[2] != store.HeadSize)
-        {
-            Misuse(Op, $"q must be [{batch.RowCount} rows, a multiple of {store.Heads} heads, {store.HeadSize} size]",
-                ("q", q.Shape));
-        }
-
+        OpRules.PagedAttention(q, store, layer, batch);
         Tensor y = Empty(q.Shape);
         if (q.Count > 0)
         {
@@ -141,52 +120,10 @@ public abstract unsafe partial class HostBackend
     protected abstract void PagedAttentionCore(float* q, int heads, float* keys, float* values, KvStore store,
         PagedBatch batch, float scale, float* y);
 
-    private static void CheckPaged(string op, KvStore store, int layer, PagedBatch batch)
-    {
-        if ((uint)layer >= (uint)store.Layers)
-        {
-            throw new ArgumentException($"{op}: layer {layer} is outside the store's {store.Layers} layers.");
-        }
-
-        int row = 0;
-        for (int s = 0; s < batch.Sequences.Count; s++)
-        {
-            PagedSequence sequence = batch.Sequences[s];
-            int end = sequence.Start + sequence.RowCount;
-            if (sequence.RowStart != row || sequence.RowCount < 1 || sequence.Start < 0
-                || (long)sequence.Pages.Length * store.PageSize < end)
-            {
-                throw new ArgumentException($"{op}: sequence {s} has rows [{sequence.RowStart}, "
-                    + $"{sequence.RowStart + sequence.RowCount}) at positions [{sequence.Start}, {end}) in "
-                    + $"{sequence.Pages.Length} "
-                    + $"pages of {store.PageSize}; rows must follow each other from {row} and fit into the pages.");
-            }
-
-            ReadOnlySpan<int> pages = sequence.Pages.Span;
-            for (int i = 0; i < pages.Length; i++)
-            {
-                if ((uint)pages[i] >= (uint)store.PageCount)
-                {
-                    throw new ArgumentException($"{op}: page {pages[i]} of sequence {s} is outside the store's "
-                        + $"{store.PageCount} pages.");
-                }
-            }
-
-            row += sequence.RowCount;
-        }
-    }
-
     private static AttentionShape AttentionShapeOf(string op, Tensor q, Tensor k, Tensor v, AttentionMask mask,
         float scale)
     {
-        if (q.Rank != 4 || k.Rank != 4 || k.Shape != v.Shape || q.Shape[0] != k.Shape[0] || q.Shape[3] != k.Shape[3]
-            || k.Shape[2] == 0 || q.Shape[2] % k.Shape[2] != 0)
-        {
-            Misuse(op, "q must be [batch, queries, heads, size], "
-                + "k and v [batch, keys, kvHeads, size], heads a multiple of kvHeads",
-                ("q", q.Shape), ("k", k.Shape), ("v", v.Shape));
-        }
-
+        OpRules.Attention(op, q, k, v, mask);
         var shape = new AttentionShape
         {
             Batch = q.Shape[0],
@@ -202,44 +139,18 @@ public abstract unsafe partial class HostBackend
         };
         if (mask.KeyValid is { } valid)
         {
-            if (valid.Shape != new Shape(shape.Batch, shape.Keys))
-            {
-                Misuse(op, $"key validity must be [{shape.Batch} batch, {shape.Keys} keys]", ("validity", valid.Shape));
-            }
-
             shape.KeyValid = Pointer(op, valid);
         }
 
-        AddBias(op, mask, ref shape);
+        if (mask.BiasRows is { } rows && mask.BiasColumns is { } columns)
+        {
+            shape.BiasRows = Pointer(op, rows);
+            shape.BiasColumns = Pointer(op, columns);
+            shape.GridHeight = rows.Shape[3];
+            shape.GridWidth = columns.Shape[3];
+        }
+
         return shape;
-    }
-
-    private static void AddBias(string op, AttentionMask mask, ref AttentionShape shape)
-    {
-        if (mask.BiasRows is null && mask.BiasColumns is null)
-        {
-            return;
-        }
-
-        if (mask.BiasRows is not { } rows || mask.BiasColumns is not { } columns)
-        {
-            throw new ArgumentException($"{op}: row and column bias belong together; only one was given.");
-        }
-
-        bool fits = rows.Rank == 4 && columns.Rank == 4 && rows.Shape.With(3, 0) == columns.Shape.With(3, 0)
-            && rows.Shape[0] == shape.Batch && rows.Shape[1] == shape.Heads && rows.Shape[2] == shape.Queries
-            && (long)rows.Shape[3] * columns.Shape[3] == shape.Keys;
-        if (!fits)
-        {
-            Misuse(op, $"biases must be [{shape.Batch}, {shape.Heads}, {shape.Queries}, gridHeight] and "
-                + "[.., gridWidth] with "
-                + $"gridHeight * gridWidth = {shape.Keys} keys", ("rows", rows.Shape), ("columns", columns.Shape));
-        }
-
-        shape.BiasRows = Pointer(op, rows);
-        shape.BiasColumns = Pointer(op, columns);
-        shape.GridHeight = rows.Shape[3];
-        shape.GridWidth = columns.Shape[3];
     }
 }
 

@@ -43,8 +43,8 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor UnaryBackward(Tensor x, Tensor y, Tensor dy, UnaryOp op)
     {
-        RequireSame("UnaryBackward", ("x", x), ("y", y));
-        RequireSame("UnaryBackward", ("x", x), ("dy", dy));
+        OpRules.Same("UnaryBackward", ("x", x), ("y", y));
+        OpRules.Same("UnaryBackward", ("x", x), ("dy", dy));
         Tensor dx = Empty(x.Shape);
         UnaryBackwardCore(Pointer("UnaryBackward", x), Pointer("UnaryBackward", y), Pointer("UnaryBackward", dy),
             x.Count, op,
@@ -55,7 +55,7 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor SwiGlu(Tensor gate, Tensor up)
     {
-        RequireSame("SwiGlu", ("gate", gate), ("up", up));
+        OpRules.Same("SwiGlu", ("gate", gate), ("up", up));
         Tensor result = Empty(gate.Shape);
         SwiGluCore(Pointer("SwiGlu", gate), Pointer("SwiGlu", up), gate.Count, Pointer("SwiGlu", result));
         return result;
@@ -64,8 +64,8 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public (Tensor Gate, Tensor Up) SwiGluBackward(Tensor gate, Tensor up, Tensor dy)
     {
-        RequireSame("SwiGluBackward", ("gate", gate), ("up", up));
-        RequireSame("SwiGluBackward", ("gate", gate), ("dy", dy));
+        OpRules.Same("SwiGluBackward", ("gate", gate), ("up", up));
+        OpRules.Same("SwiGluBackward", ("gate", gate), ("dy", dy));
         Tensor dGate = Empty(gate.Shape);
         Tensor dUp = Empty(up.Shape);
         SwiGluBackwardCore(Pointer("SwiGluBackward", gate), Pointer("SwiGluBackward", up),
@@ -77,18 +77,14 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public void AddInto(Tensor destination, Tensor source)
     {
-        RequireSame("AddInto", ("destination", destination), ("source", source));
+        OpRules.Same("AddInto", ("destination", destination), ("source", source));
         AddIntoCore(Pointer("AddInto", source), source.Count, Pointer("AddInto", destination));
     }
 
     /// <inheritdoc/>
     public Tensor SumTo(Tensor x, Shape shape)
     {
-        if (!StridedPlan.TryBroadcast(x.Shape, shape, out Shape result, out StridedPlan plan) || result != x.Shape)
-        {
-            Misuse("SumTo", "the shape must broadcast to x", ("x", x.Shape), ("shape", shape));
-        }
-
+        OpRules.SumTo(x, shape, out StridedPlan plan);
         Tensor sum = Zeros(shape);
         if (x.Count > 0)
         {
@@ -107,12 +103,8 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public int[] ArgMax(Tensor x)
     {
-        if (x.Rank == 0 || x.Shape[-1] == 0)
-        {
-            Misuse("ArgMax", "the innermost dimension must not be empty", ("x", x.Shape));
-        }
-
-        int[] result = new int[RowsOf(x.Shape)];
+        OpRules.ArgMax(x);
+        int[] result = new int[OpRules.RowsOf(x.Shape)];
         int width = x.Shape[-1];
         float* p = Pointer("ArgMax", x);
         for (int row = 0; row < result.Length; row++, p += width)
@@ -152,22 +144,9 @@ public abstract unsafe partial class HostBackend
     /// </summary>
     private protected abstract void SumToCore(float* x, StridedPlan plan, float* y);
 
-    private protected static void RequireSame(string op, (string Name, Tensor Tensor) a, (string Name, Tensor Tensor) b)
-    {
-        if (a.Tensor.Shape != b.Tensor.Shape)
-        {
-            Misuse(op, $"{a.Name} and {b.Name} must have the same shape", (a.Name, a.Tensor.Shape),
-                (b.Name, b.Tensor.Shape));
-        }
-    }
-
     private Tensor Binary(string name, BinaryOp op, Tensor a, Tensor b)
     {
-        if (!StridedPlan.TryBroadcast(a.Shape, b.Shape, out Shape shape, out StridedPlan plan))
-        {
-            Misuse(name, "shapes must agree from the right, sizes equal or 1", ("a", a.Shape), ("b", b.Shape));
-        }
-
+        Shape shape = OpRules.Broadcast(name, a, b, out StridedPlan plan);
         Tensor result = Empty(shape);
         if (result.Count > 0)
         {
@@ -179,30 +158,14 @@ public abstract unsafe partial class HostBackend
 
     private Tensor Reduce(string name, Tensor x, int axis, bool mean)
     {
-        int at = Axis(name, x, axis);
-        int size = x.Shape[at];
-        if (mean && size == 0)
-        {
-            Misuse(name, $"axis {at} is empty", ("x", x.Shape));
-        }
-
-        Span<int> sizes = stackalloc int[Shape.RankMax];
-        int rank = 0;
-        for (int i = 0; i < x.Rank; i++)
-        {
-            if (i != at)
-            {
-                sizes[rank++] = x.Shape[i];
-            }
-        }
-
+        (int at, Shape shape) = OpRules.Reduce(name, x, axis, mean);
         using Tensor sum = SumTo(x, x.Shape.With(at, 1));
         float* p = Pointer(name, sum);
         if (mean)
         {
-            AffineCore(p, sum.Count, 1f / size, 0, p);
+            AffineCore(p, sum.Count, 1f / x.Shape[at], 0, p);
         }
 
-        return sum.View(0, new Shape(sizes[..rank]));
+        return sum.View(0, shape);
     }
 }

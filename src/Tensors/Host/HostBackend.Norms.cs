@@ -5,10 +5,10 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor RmsNorm(Tensor x, Weight scale, float epsilon)
     {
-        int width = NormWidth("RmsNorm", x, scale);
+        int width = OpRules.NormWidth("RmsNorm", x, scale);
         Tensor y = Empty(x.Shape);
         using Tensor plain = Widened(scale);
-        RmsNormCore(Pointer("RmsNorm", x), RowsOf(x.Shape), width, Pointer("RmsNorm", plain), epsilon,
+        RmsNormCore(Pointer("RmsNorm", x), OpRules.RowsOf(x.Shape), width, Pointer("RmsNorm", plain), epsilon,
             Pointer("RmsNorm", y));
         return y;
     }
@@ -17,12 +17,13 @@ public abstract unsafe partial class HostBackend
     public Tensor RmsNormBackward(Tensor x, Weight scale, float epsilon, Tensor dy, Tensor? dScale)
     {
         const string Op = "RmsNormBackward";
-        int width = NormWidth(Op, x, scale);
-        RequireSame(Op, ("x", x), ("dy", dy));
-        CheckGradient(Op, dScale, width, "dScale");
+        int width = OpRules.NormWidth(Op, x, scale);
+        OpRules.Same(Op, ("x", x), ("dy", dy));
+        OpRules.Gradient(Op, dScale, width, "dScale");
         Tensor dx = Empty(x.Shape);
         using Tensor plain = Widened(scale);
-        RmsNormBackwardCore(Pointer(Op, x), RowsOf(x.Shape), width, Pointer(Op, plain), epsilon, Pointer(Op, dy),
+        RmsNormBackwardCore(Pointer(Op, x), OpRules.RowsOf(x.Shape), width, Pointer(Op, plain), epsilon,
+            Pointer(Op, dy),
             Pointer(Op, dx), dScale is null ? null : Pointer(Op, dScale));
         return dx;
     }
@@ -31,12 +32,13 @@ public abstract unsafe partial class HostBackend
     public Tensor LayerNorm(Tensor x, Weight scale, Weight shift, float epsilon)
     {
         const string Op = "LayerNorm";
-        int width = NormWidth(Op, x, scale);
-        CheckVector(Op, shift, width, "shift", "width");
+        int width = OpRules.NormWidth(Op, x, scale);
+        OpRules.Vector(Op, shift, width, "shift", "width");
         Tensor y = Empty(x.Shape);
         using Tensor plainScale = Widened(scale);
         using Tensor plainShift = Widened(shift);
-        LayerNormCore(Pointer(Op, x), RowsOf(x.Shape), width, Pointer(Op, plainScale), Pointer(Op, plainShift), epsilon,
+        LayerNormCore(Pointer(Op, x), OpRules.RowsOf(x.Shape), width, Pointer(Op, plainScale),
+            Pointer(Op, plainShift), epsilon,
             Pointer(Op, y));
         return y;
     }
@@ -45,13 +47,14 @@ public abstract unsafe partial class HostBackend
     public Tensor LayerNormBackward(Tensor x, Weight scale, float epsilon, Tensor dy, Tensor? dScale, Tensor? dShift)
     {
         const string Op = "LayerNormBackward";
-        int width = NormWidth(Op, x, scale);
-        RequireSame(Op, ("x", x), ("dy", dy));
-        CheckGradient(Op, dScale, width, "dScale");
-        CheckGradient(Op, dShift, width, "dShift");
+        int width = OpRules.NormWidth(Op, x, scale);
+        OpRules.Same(Op, ("x", x), ("dy", dy));
+        OpRules.Gradient(Op, dScale, width, "dScale");
+        OpRules.Gradient(Op, dShift, width, "dShift");
         Tensor dx = Empty(x.Shape);
         using Tensor plain = Widened(scale);
-        LayerNormBackwardCore(Pointer(Op, x), RowsOf(x.Shape), width, Pointer(Op, plain), epsilon, Pointer(Op, dy),
+        LayerNormBackwardCore(Pointer(Op, x), OpRules.RowsOf(x.Shape), width, Pointer(Op, plain), epsilon,
+            Pointer(Op, dy),
             Pointer(Op, dx), dScale is null ? null : Pointer(Op, dScale), dShift is null ? null : Pointer(Op, dShift));
         return dx;
     }
@@ -60,8 +63,8 @@ public abstract unsafe partial class HostBackend
     public Tensor ChannelNorm(Tensor x, Weight scale, Weight shift, float epsilon)
     {
         const string Op = "ChannelNorm";
-        CheckChannels(Op, x, scale);
-        CheckVector(Op, shift, x.Shape[1], "shift", "channels");
+        OpRules.Channels(Op, x, scale);
+        OpRules.Vector(Op, shift, x.Shape[1], "shift", "channels");
         Tensor y = Empty(x.Shape);
         using Tensor plainScale = Widened(scale);
         using Tensor plainShift = Widened(shift);
@@ -74,10 +77,10 @@ public abstract unsafe partial class HostBackend
     public Tensor ChannelNormBackward(Tensor x, Weight scale, float epsilon, Tensor dy, Tensor? dScale, Tensor? dShift)
     {
         const string Op = "ChannelNormBackward";
-        CheckChannels(Op, x, scale);
-        RequireSame(Op, ("x", x), ("dy", dy));
-        CheckGradient(Op, dScale, x.Shape[1], "dScale");
-        CheckGradient(Op, dShift, x.Shape[1], "dShift");
+        OpRules.Channels(Op, x, scale);
+        OpRules.Same(Op, ("x", x), ("dy", dy));
+        OpRules.Gradient(Op, dScale, x.Shape[1], "dScale");
+        OpRules.Gradient(Op, dShift, x.Shape[1], "dShift");
 
         // [B,C,H,W] -> [B,H,W,C]: then it is LayerNorm.
         using Tensor rows = Permute(x, 0, 2, 3, 1);
@@ -92,7 +95,8 @@ public abstract unsafe partial class HostBackend
         Tensor y = Empty(x.Shape);
         if (x.Count > 0)
         {
-            SoftmaxCore(Pointer("Softmax", x), RowsOf(x.Shape), x.Rank == 0 ? 1 : x.Shape[-1], Pointer("Softmax", y));
+            SoftmaxCore(Pointer("Softmax", x), OpRules.RowsOf(x.Shape), x.Rank == 0 ? 1 : x.Shape[-1],
+                Pointer("Softmax", y));
         }
 
         return y;
@@ -101,11 +105,11 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor SoftmaxBackward(Tensor y, Tensor dy)
     {
-        RequireSame("SoftmaxBackward", ("y", y), ("dy", dy));
+        OpRules.Same("SoftmaxBackward", ("y", y), ("dy", dy));
         Tensor dx = Empty(y.Shape);
         if (y.Count > 0)
         {
-            SoftmaxBackwardCore(Pointer("SoftmaxBackward", y), Pointer("SoftmaxBackward", dy), RowsOf(y.Shape),
+            SoftmaxBackwardCore(Pointer("SoftmaxBackward", y), Pointer("SoftmaxBackward", dy), OpRules.RowsOf(y.Shape),
                 y.Rank == 0 ? 1 : y.Shape[-1], Pointer("SoftmaxBackward", dx));
         }
 
@@ -138,32 +142,4 @@ public abstract unsafe partial class HostBackend
 
     /// <summary>dx = y * (dy - sum(y * dy)) of each row.</summary>
     protected abstract void SoftmaxBackwardCore(float* y, float* dy, int rows, int width, float* dx);
-
-    private static int NormWidth(string op, Tensor x, Weight scale)
-    {
-        if (x.Rank == 0 || x.Shape[-1] == 0 || scale.Shape.Count != x.Shape[-1])
-        {
-            Misuse(op, "scale must be [width] for x [..., width]", ("x", x.Shape),
-                ($"scale '{scale.Name}'", scale.Shape));
-        }
-
-        return x.Shape[-1];
-    }
-
-    private static void CheckChannels(string op, Tensor x, Weight scale)
-    {
-        if (x.Rank != 4 || x.Shape[1] == 0 || scale.Shape.Count != x.Shape[1])
-        {
-            Misuse(op, "x must be [batch, channels, height, width] and scale [channels]", ("x", x.Shape),
-                ($"scale '{scale.Name}'", scale.Shape));
-        }
-    }
-
-    private static void CheckGradient(string op, Tensor? gradient, int size, string name)
-    {
-        if (gradient is not null && gradient.Count != size)
-        {
-            Misuse(op, $"{name} must have {size} elements", (name, gradient.Shape));
-        }
-    }
 }

@@ -5,39 +5,24 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor Reshape(Tensor x, Shape shape)
     {
-        if (x.Count != shape.Count)
-        {
-            Misuse("Reshape", "the number of elements must stay the same", ("x", x.Shape), ("shape", shape));
-        }
-
+        OpRules.Reshape(x, shape);
         return x.View(0, shape);
     }
 
     /// <inheritdoc/>
     public Tensor Permute(Tensor x, params ReadOnlySpan<int> axes)
     {
-        if (axes.Length != x.Rank)
-        {
-            Misuse("Permute", $"{axes.Length} axes were given, one for each dimension is needed", ("x", x.Shape));
-        }
-
+        Span<int> order = stackalloc int[Shape.RankMax];
+        Shape shape = OpRules.Permute(x, axes, order);
         Span<int> sizes = stackalloc int[Shape.RankMax];
         Span<int> strides = stackalloc int[Shape.RankMax];
-        int seen = 0;
-        for (int i = 0; i < axes.Length; i++)
+        for (int i = 0; i < x.Rank; i++)
         {
-            int axis = Axis("Permute", x, axes[i]);
-            if ((seen & (1 << axis)) != 0)
-            {
-                Misuse("Permute", $"axis {axis} was given twice", ("x", x.Shape));
-            }
-
-            seen |= 1 << axis;
-            sizes[i] = x.Shape[axis];
-            strides[i] = StrideOf(x.Shape, axis);
+            sizes[i] = shape[i];
+            strides[i] = StrideOf(x.Shape, order[i]);
         }
 
-        Tensor result = Empty(new Shape(sizes[..x.Rank]));
+        Tensor result = Empty(shape);
         if (result.Count > 0)
         {
             PermuteCore(Pointer("Permute", x), StridedPlan.Copy(sizes[..x.Rank], strides[..x.Rank]),
@@ -50,25 +35,9 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor Concat(int axis, params ReadOnlySpan<Tensor> parts)
     {
-        if (parts.Length == 0)
-        {
-            throw new ArgumentException("Concat: at least one part is needed.");
-        }
-
-        int at = Axis("Concat", parts[0], axis);
-        int total = 0;
-        foreach (Tensor part in parts)
-        {
-            if (part.Rank != parts[0].Rank || part.Shape.With(at, 0) != parts[0].Shape.With(at, 0))
-            {
-                Misuse("Concat", $"parts must agree in all sizes but axis {at}", ("first", parts[0].Shape),
-                    ("other", part.Shape));
-            }
-
-            total = checked(total + part.Shape[at]);
-        }
-
-        Tensor result = Empty(parts[0].Shape.With(at, total));
+        (int at, Shape shape) = OpRules.Concat(axis, parts);
+        Tensor result = Empty(shape);
+        int total = shape[at];
         int inner = StrideOf(result.Shape, at);
         int outer = OuterOf(result.Shape, at);
         int column = 0;
@@ -85,12 +54,7 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor Slice(Tensor x, int axis, int start, int length)
     {
-        int at = Axis("Slice", x, axis);
-        if (start < 0 || length < 0 || start > x.Shape[at] - length)
-        {
-            Misuse("Slice", $"range [{start}, {start + (long)length}) leaves axis {at}", ("x", x.Shape));
-        }
-
+        int at = OpRules.Slice(x, axis, start, length);
         Shape shape = x.Shape.With(at, length);
         int inner = StrideOf(x.Shape, at);
         if (at == 0)
@@ -107,13 +71,8 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor Pad(Tensor x, int axis, int before, int after)
     {
-        int at = Axis("Pad", x, axis);
-        if (before < 0 || after < 0)
-        {
-            Misuse("Pad", $"padding {before}, {after} must not be negative", ("x", x.Shape));
-        }
-
-        Tensor result = Zeros(x.Shape.With(at, checked(x.Shape[at] + before + after)));
+        (int at, Shape shape) = OpRules.Pad(x, axis, before, after);
+        Tensor result = Zeros(shape);
         int inner = StrideOf(x.Shape, at);
         int width = x.Shape[at] * inner;
         CopyRows(Pointer("Pad", x), width, Pointer("Pad", result) + (before * inner), result.Shape[at] * inner,
@@ -126,18 +85,12 @@ public abstract unsafe partial class HostBackend
 
     private Tensor GatherRows(string op, Tensor table, ReadOnlySpan<int> indices)
     {
-        if (table.Rank == 0)
-        {
-            Misuse(op, "the table needs rows", ("table", table.Shape));
-        }
-
+        Tensor result = Empty(OpRules.Gather(op, table.Shape, indices));
         int width = StrideOf(table.Shape, 0);
-        Tensor result = Empty(table.Shape.With(0, indices.Length));
         float* to = Pointer(op, result);
         float* from = Pointer(op, table);
         for (int i = 0; i < indices.Length; i++, to += width)
         {
-            CheckIndex(op, indices[i], table.Shape);
             var row = new Span<float>(to, width);
             if (indices[i] < 0)
             {
@@ -155,22 +108,13 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public Tensor Embedding(Weight table, ReadOnlySpan<int> indices)
     {
-        if (table.Shape.Rank != 2)
-        {
-            Misuse("Embedding", "the table must be [rows, width]", ("table", table.Shape));
-        }
-
+        Shape shape = OpRules.Embedding(table, indices);
         if (table.Plain is { } plain)
         {
             return GatherRows("Embedding", plain, indices);
         }
 
-        foreach (int index in indices)
-        {
-            CheckIndex("Embedding", index, table.Shape);
-        }
-
-        Tensor result = Empty(new Shape(indices.Length, table.Shape[1]));
+        Tensor result = Empty(shape);
         WidenRowsCore(table, indices, Pointer("Embedding", result));
         return result;
     }
@@ -178,20 +122,12 @@ public abstract unsafe partial class HostBackend
     /// <inheritdoc/>
     public void ScatterAdd(Tensor rows, ReadOnlySpan<int> indices, Tensor destination)
     {
-        if (rows.Rank == 0 || destination.Rank == 0 || rows.Shape[0] != indices.Length
-            || rows.Shape.With(0, 0) != destination.Shape.With(0, 0))
-        {
-            Misuse("ScatterAdd", $"rows must be [{indices.Length} indices, ...] with the destination's row shape",
-                ("rows", rows.Shape), ("destination", destination.Shape));
-        }
-
-        RequireApart("ScatterAdd", rows, destination);
+        OpRules.ScatterAdd(rows, indices, destination);
         int width = StrideOf(rows.Shape, 0);
         float* from = Pointer("ScatterAdd", rows);
         float* to = Pointer("ScatterAdd", destination);
         for (int i = 0; i < indices.Length; i++)
         {
-            CheckIndex("ScatterAdd", indices[i], destination.Shape);
             if (indices[i] >= 0)
             {
                 AddIntoCore(from + ((long)i * width), width, to + ((long)indices[i] * width));
@@ -236,14 +172,6 @@ public abstract unsafe partial class HostBackend
         {
             new ReadOnlySpan<float>(from + ((long)i * fromStride), width)
                 .CopyTo(new Span<float>(to + ((long)i * toStride), width));
-        }
-    }
-
-    private static void CheckIndex(string op, int index, Shape table)
-    {
-        if (index >= table[0])
-        {
-            Misuse(op, $"index {index} is outside the table's rows", ("table", table));
         }
     }
 }

@@ -1,5 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
-
 namespace PixSearch.Tensors;
 
 /// <summary>
@@ -38,11 +36,7 @@ public abstract unsafe partial class HostBackend : IGradientBackend
     /// <inheritdoc/>
     public Tensor From(ReadOnlySpan<float> elements, Shape shape)
     {
-        if (elements.Length != shape.Count)
-        {
-            Misuse("From", $"{elements.Length} elements do not fill the shape", ("shape", shape));
-        }
-
+        OpRules.From(elements.Length, shape);
         Tensor result = Empty(shape);
         elements.CopyTo(result.Span);
         return result;
@@ -51,11 +45,7 @@ public abstract unsafe partial class HostBackend : IGradientBackend
     /// <inheritdoc/>
     public void Read(Tensor source, Span<float> destination)
     {
-        if (destination.Length < source.Count)
-        {
-            Misuse("Read", $"a destination of {destination.Length} elements is too small", ("source", source.Shape));
-        }
-
+        OpRules.Read(source, destination.Length);
         source.Span.CopyTo(destination);
     }
 
@@ -128,45 +118,6 @@ public abstract unsafe partial class HostBackend : IGradientBackend
         return storage.Pointer + tensor.Offset;
     }
 
-    /// <summary>Throws for wrong arguments: names the op, the rule and every shape.</summary>
-    [DoesNotReturn]
-    protected static void Misuse(string op, string rule, params ReadOnlySpan<(string Name, Shape Shape)> shapes)
-    {
-        string text = $"{op}: {rule}";
-        for (int i = 0; i < shapes.Length; i++)
-        {
-            text += $"{(i == 0 ? "; got " : ", ")}{shapes[i].Name} {shapes[i].Shape}";
-        }
-
-        throw new ArgumentException(text + ".");
-    }
-
-    /// <summary>Number of rows when the innermost dimension is taken apart.</summary>
-    protected static int RowsOf(Shape shape) => shape.Rank == 0 || shape[-1] == 0 ? 0 : shape.Count / shape[-1];
-
-    /// <summary>A destination that is written while sources are read must not share elements with them.</summary>
-    protected static void RequireApart(string op, Tensor source, Tensor destination)
-    {
-        float* from = Pointer(op, source);
-        float* to = Pointer(op, destination);
-        if (from < to + destination.Count && to < from + source.Count)
-        {
-            Misuse(op, "the destination overlaps a source", ("source", source.Shape),
-                ("destination", destination.Shape));
-        }
-    }
-
     // The plain form if there is one, else a widened copy: both disposed by the caller.
     private Tensor Widened(Weight weight) => Use(weight);
-
-    private static int Axis(string op, Tensor x, int axis)
-    {
-        int index = axis < 0 ? axis + x.Rank : axis;
-        if ((uint)index >= (uint)x.Rank)
-        {
-            Misuse(op, $"axis {axis} is outside the tensor's dimensions", ("x", x.Shape));
-        }
-
-        return index;
-    }
 }

@@ -1,8 +1,8 @@
-namespace PixSearch.Tensors.Tests;
+namespace PixSearch.Tensors.Conformance;
 
 public sealed class ElementwiseConformanceTests
 {
-    [Fact]
+    [ConformanceFact]
     public void Unary_AllOpsAllSizes_EqualReference()
     {
         foreach (int size in Conformance.Sizes.Append(40_000))
@@ -19,7 +19,7 @@ public sealed class ElementwiseConformanceTests
         }
     }
 
-    [Theory]
+    [ConformanceTheory]
     [InlineData(-1000f)]
     [InlineData(-88f)]
     [InlineData(-87.3f)]
@@ -29,36 +29,36 @@ public sealed class ElementwiseConformanceTests
     [InlineData(float.PositiveInfinity)]
     public void Unary_ExtremeArguments_StayFiniteWhereTheFunctionIs(float x)
     {
-        foreach (string kernels in CpuBackend.KernelNames)
+        foreach (string name in BackendsUnderTest.Names)
         {
-            using var backend = new CpuBackend(kernels);
+            using IGradientBackend backend = BackendsUnderTest.Create(name);
             using var scope = new TensorScope();
             Tensor source = backend.From([x], new Shape(1));
-            Assert.Equal(1 / (1 + Math.Exp(-x)), backend.Unary(source, UnaryOp.Sigmoid).Span[0], 6);
-            Assert.Equal(Math.Tanh(x), backend.Unary(source, UnaryOp.Tanh).Span[0], 6);
-            float exp = backend.Unary(source, UnaryOp.Exp).Span[0];
+            Assert.Equal(1 / (1 + Math.Exp(-x)), Conformance.Numbers(backend, backend.Unary(source, UnaryOp.Sigmoid))[0], 6);
+            Assert.Equal(Math.Tanh(x), Conformance.Numbers(backend, backend.Unary(source, UnaryOp.Tanh))[0], 6);
+            float exp = Conformance.Numbers(backend, backend.Unary(source, UnaryOp.Exp))[0];
             Assert.Equal(float.IsPositiveInfinity((float)Math.Exp(x)), float.IsPositiveInfinity(exp));
         }
     }
 
-    [Fact]
+    [ConformanceFact]
     public void Unary_NotANumber_StaysVisible()
     {
-        foreach (string kernels in CpuBackend.KernelNames)
+        foreach (string name in BackendsUnderTest.Names)
         {
-            using var backend = new CpuBackend(kernels);
+            using IGradientBackend backend = BackendsUnderTest.Create(name);
             using var scope = new TensorScope();
             Tensor source = backend.From([1, float.NaN, 2], new Shape(3));
             foreach (UnaryOp op in Enum.GetValues<UnaryOp>())
             {
-                Assert.True(float.IsNaN(backend.Unary(source, op).Span[1]), $"{kernels} {op}");
+                Assert.True(float.IsNaN(Conformance.Numbers(backend, backend.Unary(source, op))[1]), $"{name} {op}");
             }
 
-            Assert.True(float.IsNaN(backend.Softmax(source).Span[0]), kernels);
+            Assert.True(float.IsNaN(Conformance.Numbers(backend, backend.Softmax(source))[0]), name);
         }
     }
 
-    [Fact]
+    [ConformanceFact]
     public void SwiGlu_AllSizes_EqualReference()
     {
         foreach (int size in Conformance.Sizes.Append(40_000))
@@ -73,7 +73,7 @@ public sealed class ElementwiseConformanceTests
         }
     }
 
-    [Theory]
+    [ConformanceTheory]
     [InlineData("3,5,7", "3,5,7")]
     [InlineData("3,5,7", "7")]
     [InlineData("3,5,33", "5,1")]
@@ -97,7 +97,7 @@ public sealed class ElementwiseConformanceTests
         });
     }
 
-    [Theory]
+    [ConformanceTheory]
     [InlineData("5,7,9", "0,2,1")]
     [InlineData("5,7,9", "2,1,0")]
     [InlineData("3,40,8,32", "0,2,1,3")]
@@ -113,14 +113,14 @@ public sealed class ElementwiseConformanceTests
         Conformance.Check($"Permute {sizes} by {axes}", 11, (b, n) => [b.Permute(n.Tensor(b, shape), order)], 0);
     }
 
-    [Fact]
+    [ConformanceFact]
     public void Sums_EveryAxis_EqualReference() => Conformance.Check("Sum", 5, (b, n) =>
     {
         Tensor x = n.Tensor(b, 7, 130, 33);
         return [b.Sum(x, 0), b.Sum(x, 1), b.Sum(x, 2), b.Mean(x, 0), b.Mean(x, 1), b.Mean(x, -1)];
     });
 
-    [Fact]
+    [ConformanceFact]
     public void Rows_GatherScatterSlicePadConcat_EqualReference() => Conformance.Check("Rows", 6, (b, n) =>
     {
         using Weight words = n.Weight(b, 4, 6);

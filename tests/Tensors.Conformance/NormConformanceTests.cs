@@ -1,8 +1,8 @@
-namespace PixSearch.Tensors.Tests;
+namespace PixSearch.Tensors.Conformance;
 
 public sealed class NormConformanceTests
 {
-    [Fact]
+    [ConformanceFact]
     public void Norms_AllWidths_EqualReference()
     {
         foreach (int width in Conformance.Sizes.Append(700))
@@ -28,7 +28,7 @@ public sealed class NormConformanceTests
         }
     }
 
-    [Theory]
+    [ConformanceTheory]
     [InlineData(1, 3, 5, 7)]
     [InlineData(2, 16, 8, 8)]
     [InlineData(3, 33, 1, 3)]

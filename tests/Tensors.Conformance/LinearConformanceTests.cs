@@ -1,8 +1,8 @@
-namespace PixSearch.Tensors.Tests;
+namespace PixSearch.Tensors.Conformance;
 
 public sealed class LinearConformanceTests
 {
-    [Theory]
+    [ConformanceTheory]
     [InlineData(false, false)]
     [InlineData(false, true)]
     [InlineData(true, false)]
@@ -26,7 +26,7 @@ public sealed class LinearConformanceTests
         }
     }
 
-    [Fact]
+    [ConformanceFact]
     public void MatMul_Batches_EqualReference() => Conformance.Check("MatMul batches", 3, (b, n) =>
     {
         Tensor a = n.Tensor(b, 2, 3, 17, 20);
@@ -40,7 +40,7 @@ public sealed class LinearConformanceTests
         ];
     });
 
-    [Fact]
+    [ConformanceFact]
     public void Linear_ForwardAndBackward_EqualReference()
     {
         foreach (int rows in new[] { 1, 2, 4, 7, 13, 200 })
@@ -64,7 +64,7 @@ public sealed class LinearConformanceTests
     }
 
     /// <summary>Shapes that are cut into tasks: by rows, by columns with rows packed once for all, and both.</summary>
-    [Theory]
+    [ConformanceTheory]
     [InlineData(500, 70, 400)]
     [InlineData(110, 300, 800)]
     [InlineData(1, 300, 800)]
@@ -77,19 +77,19 @@ public sealed class LinearConformanceTests
             b.MatMul(numbers.Tensor(b, k, m), numbers.Tensor(b, n, k), transposeA: true, transposeB: true),
         ]);
 
-    [Fact]
+    [ConformanceFact]
     public void Linear_WeightChangedWithNewVersion_UsesNewNumbers()
     {
-        foreach (string kernels in CpuBackend.KernelNames)
+        foreach (string name in BackendsUnderTest.Names)
         {
-            using var backend = new CpuBackend(kernels);
+            using IGradientBackend backend = BackendsUnderTest.Create(name);
             using var scope = new TensorScope();
             using var weight = new Weight("w", backend.From([2], new Shape(1, 1)));
             Tensor x = backend.From([3], new Shape(1, 1));
-            Assert.Equal(6, backend.Linear(x, weight).Span[0]);
-            weight.Plain!.Span[0] = 5;
+            Assert.Equal(6, Conformance.Numbers(backend, backend.Linear(x, weight))[0]);
+            backend.AddInto(weight.Plain!, backend.From([3], new Shape(1, 1)));
             weight.Version++;
-            Assert.Equal(15, backend.Linear(x, weight).Span[0]);
+            Assert.Equal(15, Conformance.Numbers(backend, backend.Linear(x, weight))[0]);
         }
     }
 }

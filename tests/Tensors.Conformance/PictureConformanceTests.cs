@@ -1,8 +1,8 @@
-namespace PixSearch.Tensors.Tests;
+namespace PixSearch.Tensors.Conformance;
 
 public sealed class PictureConformanceTests
 {
-    [Theory]
+    [ConformanceTheory]
     [InlineData(1, 3, 16, 16, 8, 4, 4, 4, 0, 1)]
     [InlineData(2, 3, 9, 11, 5, 3, 3, 1, 1, 1)]
     [InlineData(1, 4, 8, 7, 6, 1, 1, 1, 0, 1)]
@@ -42,7 +42,7 @@ public sealed class PictureConformanceTests
         ];
     });
 
-    [Theory]
+    [ConformanceTheory]
     [InlineData(1, 3, 4, 5, 2, 2, 2)]
     [InlineData(2, 16, 8, 8, 9, 2, 2)]
     [InlineData(1, 4, 3, 3, 5, 3, 2)]
@@ -63,7 +63,7 @@ public sealed class PictureConformanceTests
             b.ConvTranspose2dBackward(x, weight, stride, dy, dWeight, dBias), dWeight, dBias];
     });
 
-    [Theory]
+    [ConformanceTheory]
     [InlineData(5, 7, 20, 28)]
     [InlineData(16, 16, 64, 64)]
     [InlineData(9, 8, 4, 3)]

@@ -1,4 +1,4 @@
-namespace PixSearch.Tensors.Tests;
+namespace PixSearch.Tensors.Conformance;
 
 public sealed class MisuseTests
 {
@@ -32,21 +32,21 @@ public sealed class MisuseTests
         { "SumTo", "must broadcast", b => b.SumTo(b.Zeros(new Shape(2, 3)), new Shape(2)) },
     };
 
-    [Theory]
+    [ConformanceTheory]
     [MemberData(nameof(Cases))]
     public void Op_WrongArguments_NamesOpRuleAndShapes(string op, string rule, Func<IGradientBackend, object> call)
     {
-        using var backend = new CpuBackend();
+        using IGradientBackend backend = BackendsUnderTest.Create(BackendsUnderTest.Names[0]);
         using var scope = new TensorScope();
         ArgumentException error = Assert.Throws<ArgumentException>(() => call(backend));
         Assert.StartsWith(op + ":", error.Message, StringComparison.Ordinal);
         Assert.Contains(rule, error.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
+    [ConformanceFact]
     public void LinearBackwardWeight_DestinationOverlapsSource_IsRefused()
     {
-        using var backend = new CpuBackend();
+        using IGradientBackend backend = BackendsUnderTest.Create(BackendsUnderTest.Names[0]);
         using var scope = new TensorScope();
         Tensor x = backend.Zeros(new Shape(4, 4));
         Assert.Contains("overlaps", Assert.Throws<ArgumentException>(
@@ -54,10 +54,10 @@ public sealed class MisuseTests
             StringComparison.Ordinal);
     }
 
-    [Fact]
+    [ConformanceFact]
     public void Op_DisposedTensor_SaysSo()
     {
-        using var backend = new CpuBackend();
+        using IGradientBackend backend = BackendsUnderTest.Create(BackendsUnderTest.Names[0]);
         using var scope = new TensorScope();
         Tensor x = backend.Zeros(new Shape(2, 3));
         x.Dispose();
@@ -66,10 +66,10 @@ public sealed class MisuseTests
             StringComparison.Ordinal);
     }
 
-    [Fact]
+    [ConformanceFact]
     public void Empty_AboveThePoolsLimit_NamesBothNumbersAndLeavesThePoolUsable()
     {
-        using var backend = new CpuBackend(null, new NativePool(bytesMax: 1 << 20));
+        using IGradientBackend backend = BackendsUnderTest.Create(BackendsUnderTest.Names[0], bytesMax: 1 << 20);
         using var scope = new TensorScope();
         string message = Assert.Throws<InsufficientMemoryException>(() => backend.Empty(new Shape(1 << 20))).Message;
         Assert.Contains("1048576 elements", message, StringComparison.Ordinal);
@@ -77,12 +77,29 @@ public sealed class MisuseTests
         Assert.Equal(1000, backend.Empty(new Shape(1000)).Count);
     }
 
-    [Fact]
-    public void Constructor_UnknownKernels_ListsThoseOfTheMachine() => Assert.Contains("scalar",
-        Assert.Throws<ArgumentException>(() => new CpuBackend("avx9000")).Message, StringComparison.Ordinal);
+    [ConformanceFact]
+    public void Op_TensorOfAnotherBackend_SaysWhereItLives()
+    {
+        using IGradientBackend backend = BackendsUnderTest.Create(BackendsUnderTest.Names[0]);
+        using var scope = new TensorScope();
+        using var elsewhere = new Tensor(new ElsewhereStorage(), 0, new Shape(2));
+        string message = Assert.Throws<ArgumentException>(() => backend.Affine(elsewhere, 2)).Message;
+        Assert.Contains("lives in ElsewhereStorage", message, StringComparison.Ordinal);
+    }
 
     private static Weight W(IBackend backend, params ReadOnlySpan<int> sizes) =>
         new("w", backend.Zeros(new Shape(sizes)));
 
     private static Tensor Q(IBackend backend, int heads) => backend.Zeros(new Shape(1, 4, heads, 2));
+
+    private sealed class ElsewhereStorage : TensorStorage
+    {
+        public override int Length => 2;
+
+        public override Span<float> HostSpan => throw new InvalidOperationException("Not in host memory.");
+
+        protected override void Free()
+        {
+        }
+    }
 }

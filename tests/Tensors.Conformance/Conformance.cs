@@ -1,8 +1,9 @@
-namespace PixSearch.Tensors.Tests;
+namespace PixSearch.Tensors.Conformance;
 
 /// <summary>
-/// Runs a case on the reference twin and on every kernel set of this machine, from the same seed, and compares all
-/// results. Both runs must give every buffer back.
+/// Runs a case on the reference twin and on every backend of <see cref="BackendsUnderTest"/>, from the same seed, and
+/// compares all results. Every run must give every buffer back. The suite is compiled into the test project of each
+/// kind of backend, which says there what its backends are.
 /// </summary>
 internal static class Conformance
 {
@@ -12,22 +13,27 @@ internal static class Conformance
     /// <summary>One case: makes its sources from the numbers, returns results.</summary>
     public delegate IEnumerable<Tensor> Case(IGradientBackend backend, TestNumbers numbers);
 
-    /// <summary>Every backend under test by name.</summary>
-    public static IEnumerable<string> Backends => CpuBackend.KernelNames;
-
     /// <summary>Compares with a tolerance relative to the largest magnitude of each result.</summary>
     public static void Check(string name, ulong seed, Case run, float tolerance = 2e-5f)
     {
         List<float[]> expected = Results(new ReferenceBackend(), seed, run);
-        foreach (string kernels in Backends)
+        foreach (string backend in BackendsUnderTest.Names)
         {
-            List<float[]> actual = Results(new CpuBackend(kernels), seed, run);
+            List<float[]> actual = Results(BackendsUnderTest.Create(backend), seed, run);
             Assert.Equal(expected.Count, actual.Count);
             for (int r = 0; r < expected.Count; r++)
             {
-                Compare($"{name}, {kernels}, seed {seed}, result {r}", expected[r], actual[r], tolerance);
+                Compare($"{name}, {backend}, seed {seed}, result {r}", expected[r], actual[r], tolerance);
             }
         }
+    }
+
+    /// <summary>The elements of a tensor, wherever they are.</summary>
+    public static float[] Numbers(IBackend backend, Tensor tensor)
+    {
+        float[] numbers = new float[tensor.Count];
+        backend.Read(tensor, numbers);
+        return numbers;
     }
 
     private static void Compare(string what, float[] expected, float[] actual, float tolerance)
@@ -41,7 +47,7 @@ internal static class Conformance
         }
     }
 
-    private static List<float[]> Results(HostBackend backend, ulong seed, Case run)
+    private static List<float[]> Results(IGradientBackend backend, ulong seed, Case run)
     {
         List<float[]> results = [];
         using (backend)
@@ -50,11 +56,11 @@ internal static class Conformance
             {
                 foreach (Tensor tensor in run(backend, new TestNumbers(seed)))
                 {
-                    results.Add(tensor.Span.ToArray());
+                    results.Add(Numbers(backend, tensor));
                 }
             }
 
-            Assert.Equal(0, backend.Memory.OutstandingCount);
+            Assert.Equal(0, BackendsUnderTest.Outstanding(backend));
         }
 
         return results;

@@ -1,4 +1,4 @@
-namespace PixSearch.Tensors.Tests;
+namespace PixSearch.Tensors.Conformance;
 
 /// <summary>
 /// Reproducible numbers: SplitMix64 (Steele, Lea, Flood 2014), so that a failing case can be rebuilt from its seed.
@@ -18,13 +18,14 @@ internal sealed class TestNumbers(ulong seed)
 
     public Tensor Tensor(IBackend backend, params ReadOnlySpan<int> sizes)
     {
-        Tensor tensor = backend.Empty(new Shape(sizes));
-        foreach (ref float x in tensor.Span)
+        var shape = new Shape(sizes);
+        float[] numbers = new float[shape.Count];
+        foreach (ref float x in numbers.AsSpan())
         {
             x = Next();
         }
 
-        return tensor;
+        return backend.From(numbers, shape);
     }
 
     public Weight Weight(IBackend backend, params ReadOnlySpan<int> sizes) => new("w", Tensor(backend, sizes));

@@ -1,4 +1,4 @@
-namespace PixSearch.Tensors.Tests;
+namespace PixSearch.Tensors.Conformance;
 
 public sealed class PagedAttentionTests
 {
@@ -8,7 +8,7 @@ public sealed class PagedAttentionTests
     /// Three sequences in one batch: a single decoding row, three rows behind a prefix (evidence), and a prompt whose
     /// positions [1, 6) see each other. Each must equal plain attention over its own keys.
     /// </summary>
-    [Theory]
+    [ConformanceTheory]
     [InlineData(2, 2, 8)]
     [InlineData(4, 2, 32)]
     [InlineData(3, 1, 20)]
@@ -16,22 +16,22 @@ public sealed class PagedAttentionTests
     public void PagedAttention_MixedBatch_EqualsFullAttention(int heads, int kvHeads, int size)
     {
         (int Start, int Count, int FullStart, int FullEnd)[] sequences = [(21, 1, 0, 0), (9, 3, 0, 0), (0, 37, 1, 6)];
-        foreach (string kernels in CpuBackend.KernelNames.Append("reference"))
+        foreach (string name in BackendsUnderTest.Names.Append("reference"))
         {
-            using HostBackend backend = kernels == "reference" ? new ReferenceBackend() : new CpuBackend(kernels);
+            using IBackend backend = name == "reference" ? new ReferenceBackend() : BackendsUnderTest.Create(name);
             using (new TensorScope())
             {
                 Check(backend, new TestNumbers(77), sequences, heads, kvHeads, size);
             }
 
-            Assert.Equal(0, backend.Memory.OutstandingCount);
+            Assert.Equal(0, BackendsUnderTest.Outstanding(backend));
         }
     }
 
-    [Fact]
+    [ConformanceFact]
     public void PagedAttention_WrongPages_SaysWhich()
     {
-        using var backend = new CpuBackend();
+        using IBackend backend = BackendsUnderTest.Create(BackendsUnderTest.Names[0]);
         using var scope = new TensorScope();
         using var store = new KvStore(backend, 1, 2, PageSize, 1, 4);
         Tensor q = backend.Zeros(new Shape(1, 1, 4));
@@ -48,7 +48,7 @@ public sealed class PagedAttentionTests
             StringComparison.Ordinal);
     }
 
-    private static void Check(HostBackend backend, TestNumbers numbers,
+    private static void Check(IBackend backend, TestNumbers numbers,
         (int Start, int Count, int FullStart, int FullEnd)[] sequences, int heads, int kvHeads, int size)
     {
         using var store = new KvStore(backend, 2, 30, PageSize, kvHeads, size);
@@ -67,7 +67,7 @@ public sealed class PagedAttentionTests
             Tensor v = numbers.Tensor(backend, 1, end, kvHeads, size);
             Tensor q = backend.Affine(numbers.Tensor(backend, 1, count, heads, size), 2);
             var mask = new AttentionMask { Causal = true, FullStart = fullStart, FullEnd = fullEnd };
-            expected.AddRange(backend.Attention(q, k, v, mask, 0.3f).Span);
+            expected.AddRange(Conformance.Numbers(backend, backend.Attention(q, k, v, mask, 0.3f)));
             var all = new PagedBatch { Sequences = [new PagedSequence(pages, 0, end, 0)] };
             var flat = new Shape(end, kvHeads, size);
             backend.AppendKv(store, 1, backend.Reshape(k, flat), backend.Reshape(v, flat), all);
@@ -77,10 +77,11 @@ public sealed class PagedAttentionTests
         }
 
         var batch = new PagedBatch { Sequences = plans };
-        Tensor actual = backend.PagedAttention(backend.Concat(0, [.. queries]), store, 1, batch, 0.3f);
+        float[] actual = Conformance.Numbers(backend,
+            backend.PagedAttention(backend.Concat(0, [.. queries]), store, 1, batch, 0.3f));
         for (int i = 0; i < expected.Count; i++)
         {
-            Assert.True(Math.Abs(expected[i] - actual.Span[i]) < 2e-6f, $"{backend.Name}: element {i}");
+            Assert.True(Math.Abs(expected[i] - actual[i]) < 2e-6f, $"{backend.Name}: element {i}");
         }
     }
 }
