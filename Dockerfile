@@ -2,10 +2,12 @@
 ARG BASE=cpu
 
 FROM mcr.microsoft.com/dotnet/sdk:10.0.100-bookworm-slim AS build
+ARG BASE
 WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props .editorconfig PixSearch.Cluster.sln ./
 COPY src ./src
-RUN dotnet publish src/Silo/Silo.csproj -c Release -o /app
+RUN PX_LIBTORCH=$([ "$BASE" = cuda ] && echo cuda || echo none) \
+    dotnet publish src/Silo/Silo.csproj -c Release -o /app
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0.0-bookworm-slim AS base-cpu
 RUN apt-get update && apt-get install -y --no-install-recommends libturbojpeg0 libpng16-16 libwebp7 libsqlite3-0 \

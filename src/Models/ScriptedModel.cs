@@ -80,12 +80,14 @@ public sealed class ScriptedModel : ISegmentingModel
     {
         StepOutput output = _inner.Step(sequences, store);
         int width = output.Logits.Size(1);
+        float[] logits = new float[output.Logits.Count];
+        Backend.Read(output.Logits, logits);
         for (int i = 0; i < sequences.Count; i++)
         {
-            output.Logits.Span.Slice(i * width, width)[NextToken(sequences[i])] = 1e6f;
+            logits[(i * width) + NextToken(sequences[i])] = 1e6f;
         }
 
-        return output;
+        return output with { Logits = Backend.From(logits, output.Logits.Shape) };
     }
 
     /// <inheritdoc/>

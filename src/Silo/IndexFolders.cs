@@ -33,7 +33,7 @@ internal sealed class IndexFolders : IShardHost, IDisposable
 
         if (settings.Encoder.Length > 0)
         {
-            _backend = CpuBackend.Create();
+            _backend = SiloBackend.Create(settings.Backend);
             _encoder = ClipRegionEncoder.Load(_backend, settings.Encoder);
         }
     }

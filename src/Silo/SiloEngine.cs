@@ -25,10 +25,7 @@ internal sealed class SiloEngine : IAsyncDisposable
 
     private SiloEngine(SiloSettings settings, SessionStore store)
     {
-        _backend = settings.Backend == "cpu"
-            ? CpuBackend.Create()
-            : throw new PixException(PixErrorKind.InvalidArgument,
-                $"PIXSEARCH__BACKEND is '{settings.Backend}'; this build has: cpu.");
+        _backend = SiloBackend.Create(settings.Backend);
         _model = ModelFolder.Load(_backend, Path.Combine(settings.Models, settings.DefaultModel));
         ISegmentingModel served = settings.Rehearsal ? new ScriptedModel(_model, question => question) : _model;
 

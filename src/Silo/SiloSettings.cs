@@ -26,7 +26,10 @@ public sealed record SiloSettings
     /// <summary>Folders of indexes, separated by ':', the default first.</summary>
     public string Indexes { get; init; } = "";
 
-    /// <summary>Tensors: <c>cpu</c>, or <c>cuda</c> where the TorchSharp backend is part of the build.</summary>
+    /// <summary>
+    /// Where to compute: <c>cpu</c>, or <c>torch:cpu</c>, <c>torch:cuda</c>, <c>torch:cuda:N</c> where the build has
+    /// libtorch (PX_LIBTORCH).
+    /// </summary>
     public string Backend { get; init; } = "cpu";
 
     /// <summary>Address or host name that other silos reach this one at.</summary>

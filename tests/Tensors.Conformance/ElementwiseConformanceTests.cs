@@ -34,7 +34,8 @@ public sealed class ElementwiseConformanceTests
             using IGradientBackend backend = BackendsUnderTest.Create(name);
             using var scope = new TensorScope();
             Tensor source = backend.From([x], new Shape(1));
-            Assert.Equal(1 / (1 + Math.Exp(-x)), Conformance.Numbers(backend, backend.Unary(source, UnaryOp.Sigmoid))[0], 6);
+            Assert.Equal(1 / (1 + Math.Exp(-x)),
+                Conformance.Numbers(backend, backend.Unary(source, UnaryOp.Sigmoid))[0], 6);
             Assert.Equal(Math.Tanh(x), Conformance.Numbers(backend, backend.Unary(source, UnaryOp.Tanh))[0], 6);
             float exp = Conformance.Numbers(backend, backend.Unary(source, UnaryOp.Exp))[0];
             Assert.Equal(float.IsPositiveInfinity((float)Math.Exp(x)), float.IsPositiveInfinity(exp));

@@ -40,6 +40,7 @@ public sealed partial class ReferenceTests
             let id = (string?)package.Attribute("Include") ?? ""
             where id.StartsWith("Microsoft.Orleans", StringComparison.Ordinal)
                 || id.StartsWith("TorchSharp", StringComparison.Ordinal)
+                || id.StartsWith("libtorch", StringComparison.Ordinal)
             select $"{Repository.Relative(file)}: {id}";
         Assert.Empty(wrong);
     }
