@@ -102,7 +102,17 @@ public sealed partial class AutodiffBackend
         }
 
         int after = x.Size(axis) - start - length;
-        return Record(nameof(Slice), y, dy => Pass(node, Inner.Pad(dy, axis, start, after)));
+        return Record(nameof(Slice), y, dy =>
+        {
+            // Of several slices only the first to arrive writes the whole gradient.
+            if (node.IsOwned && node.Weight is null && node.Gradient is not null)
+            {
+                Inner.AddIntoSlice(node.Gradient, axis, start, dy);
+                return;
+            }
+
+            Pass(node, Inner.Pad(dy, axis, start, after));
+        });
     }
 
     /// <inheritdoc/>

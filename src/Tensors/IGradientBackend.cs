@@ -11,6 +11,10 @@ public interface IGradientBackend : IBackend
     /// <summary>destination += source, in place; equal shapes.</summary>
     void AddInto(Tensor destination, Tensor source);
 
+    /// <summary>Adds to [start, start + source's size) along an axis of the destination, in place.</summary>
+    void AddIntoSlice(Tensor destination, int axis, int start, Tensor source) => AddInto(destination,
+        Pad(source, axis, start, destination.Size(axis) - start - source.Size(axis)));
+
     /// <summary>Sums x over the dimensions along which a shape was broadcast to it; the inverse of
     /// broadcasting.</summary>
     Tensor SumTo(Tensor x, Shape shape);

@@ -107,6 +107,8 @@ public sealed class ElementwiseConformanceTests
     [InlineData("2,3,4,5,6,7", "5,0,4,1,3,2")]
     [InlineData("2,1,4,1", "3,2,1,0")]
     [InlineData("130,65", "1,0")]
+    [InlineData("300,70", "1,0")]      // rows of the result 1 KB apart
+    [InlineData("2,130,3,300,20", "0,2,1,3,4")]
     public void Permute_AnyOrder_EqualsReference(string sizes, string axes)
     {
         int[] shape = [.. sizes.Split(',').Select(int.Parse)];
@@ -136,4 +138,20 @@ public sealed class ElementwiseConformanceTests
             b.Pad(table, 1, 2, 1), b.Concat(1, table, b.Pad(table, 1, 0, 2)), b.Embedding(words, [3, -1, 0]),
         ];
     });
+
+    [ConformanceTheory]
+    [InlineData(7, 3, 5)]
+    [InlineData(300, 40, 19)]
+    [InlineData(3, 5, 70_000)]
+    public void Slices_CutPaddedJoinedAndAddedTo_EqualReference(int rows, int columns, int inner) =>
+        Conformance.Check($"Slices {rows} {columns} {inner}", 61, (b, n) =>
+        {
+            Tensor x = n.Tensor(b, rows, columns, inner);
+            Tensor sum = n.Tensor(b, rows, columns + 3, inner);
+            b.AddIntoSlice(sum, 1, 2, x);
+            Tensor last = n.Tensor(b, rows, columns, inner + 1);
+            b.AddIntoSlice(last, -1, 1, x);
+            return [sum, last, b.Slice(x, 1, 1, columns - 1), b.Slice(x, 2, 1, inner - 2), b.Pad(x, 2, 1, 17),
+                b.Concat(2, x, x), b.Concat(0, x, x)];
+        });
 }

@@ -40,6 +40,22 @@ public sealed class LinearConformanceTests
         ];
     });
 
+    [ConformanceTheory]
+    [InlineData(30, 1, 300, 16)]
+    [InlineData(7, 3, 65, 450)]
+    [InlineData(50, 13, 40, 9)]
+    [InlineData(20, 33, 31, 800)]
+    public void MatMul_ManySmallProducts_EqualReference(int batch, int m, int n, int k) =>
+        Conformance.Check($"MatMul {batch} of {m} {n} {k}", 12, (b, numbers) =>
+        {
+            Tensor a = numbers.Tensor(b, batch, m, k);
+            Tensor aTurned = numbers.Tensor(b, batch, k, m);
+            Tensor c = numbers.Tensor(b, batch, k, n);
+            Tensor cTurned = numbers.Tensor(b, batch, n, k);
+            return [b.MatMul(a, c), b.MatMul(aTurned, c, true), b.MatMul(a, cTurned, false, true),
+                b.MatMul(aTurned, cTurned, true, true)];
+        });
+
     [ConformanceFact]
     public void Linear_ForwardAndBackward_EqualReference()
     {

@@ -67,6 +67,8 @@ public sealed class PictureConformanceTests
     [InlineData(5, 7, 20, 28)]
     [InlineData(16, 16, 64, 64)]
     [InlineData(9, 8, 4, 3)]
+    [InlineData(9, 40, 23, 17)]   // higher and narrower
+    [InlineData(9, 4, 7, 50)]
     [InlineData(1, 1, 3, 5)]
     [InlineData(6, 6, 6, 6)]
     public void Resize_BothModes_EqualReference(int height, int width, int toHeight, int toWidth)

@@ -41,8 +41,16 @@ public sealed unsafe partial class CpuBackend
         _kernels.SwiGluBackward(_context.Pool, gate, up, dy, count, dGate, dUp);
 
     /// <inheritdoc/>
+    protected override void CopyRowsCore(float* from, int fromStride, float* to, int toStride, int rows, int width) =>
+        _kernels.CopyRows(_context.Pool, from, fromStride, to, toStride, rows, width, adds: false);
+
+    /// <inheritdoc/>
+    protected override void AddRowsCore(float* x, float* y, int yStride, int rows, int width) =>
+        _kernels.CopyRows(_context.Pool, x, width, y, yStride, rows, width, adds: true);
+
+    /// <inheritdoc/>
     private protected override void PermuteCore(float* x, StridedPlan plan, float* y) =>
-        Permuting.Run(_context.Pool, x, plan, y);
+        _kernels.Permute(_context.Pool, x, plan, y);
 
     /// <inheritdoc/>
     protected override void ColumnSumsCore(float* x, int rows, int columns, float* y) =>

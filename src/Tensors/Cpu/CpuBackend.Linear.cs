@@ -2,6 +2,9 @@ namespace PixSearch.Tensors;
 
 public sealed unsafe partial class CpuBackend
 {
+    // Multiply-adds: some 50 us of one thread.
+    private const long LargeProduct = 5_000_000;
+
     /// <inheritdoc/>
     public override void Prepare(Weight weight, WeightType type)
     {
@@ -34,6 +37,20 @@ public sealed unsafe partial class CpuBackend
     private protected override void GemmCore(GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
         bool accumulate) =>
         _kernels.Gemm(_context, shape, a, b, c, ldc, accumulate);
+
+    /// <inheritdoc/>
+    private protected override void BatchedGemmCore(int batch, GemmShape shape, GemmOperand a, long stepA,
+        GemmOperand b, long stepB, float* c)
+    {
+        // Large products are cut into tasks themselves; of small ones each is a task.
+        if (batch == 1 || (long)shape.M * shape.N * shape.K > LargeProduct)
+        {
+            base.BatchedGemmCore(batch, shape, a, stepA, b, stepB, c);
+            return;
+        }
+
+        _kernels.GemmBatch(_context, batch, shape, a, stepA, b, stepB, c);
+    }
 
     /// <inheritdoc/>
     protected override void WidenCore(Weight weight, float* y)

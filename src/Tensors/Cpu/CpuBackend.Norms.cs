@@ -49,7 +49,12 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     protected override void ChannelNormCore(float* x, int batch, int channels, int pixels, float* scale, float* shift,
         float epsilon, float* y) =>
-        _kernels.ChannelNorm(_context.Pool, x, batch, channels, pixels, scale, shift, epsilon, y);
+        _kernels.ChannelNorm(_context, x, batch, channels, pixels, scale, shift, epsilon, y);
+
+    /// <inheritdoc/>
+    protected override void ChannelNormBackwardCore(float* x, int batch, int channels, int pixels, float* scale,
+        float epsilon, float* dy, float* dx, float* dScale, float* dShift) => _kernels.ChannelNormBackward(_context, x,
+        batch, channels, pixels, scale, epsilon, dy, dx, dScale, dShift);
 
     /// <inheritdoc/>
     protected override void SoftmaxCore(float* x, int rows, int width, float* y) =>

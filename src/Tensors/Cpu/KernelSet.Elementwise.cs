@@ -25,6 +25,13 @@ internal abstract unsafe partial class KernelSet
     public abstract void SwiGluBackward(WorkerPool pool, float* gate, float* up, float* dy, int count, float* dGate,
         float* dUp);
 
+    /// <summary>Rows of a matrix written, or added, to rows of another one.</summary>
+    public abstract void CopyRows(WorkerPool pool, float* from, int fromStride, float* to, int toStride, int rows,
+        int width, bool adds);
+
+    /// <summary>Copy into another order of dimensions.</summary>
+    public abstract void Permute(WorkerPool pool, float* x, StridedPlan plan, float* y);
+
     /// <summary>Sum of a row.</summary>
     public abstract float Sum(float* x, int count);
 
@@ -145,6 +152,23 @@ internal sealed unsafe partial class KernelSet<S, V>
     public override void SwiGluBackward(WorkerPool pool, float* gate, float* up, float* dy, int count, float* dGate,
         float* dUp) =>
         Pointwise.Run<S, V, SwiGluBackwardOp<S, V>>(pool, default, gate, up, dy, count, dGate, dUp);
+
+    /// <inheritdoc/>
+    public override void CopyRows(WorkerPool pool, float* from, int fromStride, float* to, int toStride, int rows,
+        int width, bool adds) => CopyRowsJob<S, V>.RunAll(pool, new CopyRowsJob<S, V>
+        {
+            From = from,
+            FromStride = fromStride,
+            To = to,
+            ToStride = toStride,
+            Rows = rows,
+            Width = width,
+            Adds = adds,
+        });
+
+    /// <inheritdoc/>
+    public override void Permute(WorkerPool pool, float* x, StridedPlan plan, float* y) =>
+        Permuting.Run<S, V>(pool, x, plan, y);
 
     /// <inheritdoc/>
     public override float Sum(float* x, int count) => Reducing.Sum<S, V>(x, count);

@@ -6,6 +6,10 @@ internal abstract unsafe partial class KernelSet
     public abstract void Gemm(CpuContext context, GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
         bool accumulate);
 
+    /// <summary>c = a b for many products of one shape, each on one thread.</summary>
+    public abstract void GemmBatch(CpuContext context, int batch, GemmShape shape, GemmOperand a, long stepA,
+        GemmOperand b, long stepB, float* c);
+
     /// <summary>y = x W^T + bias with a packed weight.</summary>
     public abstract void Linear(CpuContext context, GemmShape shape, float* x, PackedWeight weight, float* bias,
         float* y);
@@ -25,6 +29,21 @@ internal sealed unsafe partial class KernelSet<S, V>
     /// <inheritdoc/>
     public override void Gemm(CpuContext context, GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
         bool accumulate) => Tensors.Gemm.Run<S, V>(context, shape, a, b, c, ldc, accumulate);
+
+    /// <inheritdoc/>
+    public override void GemmBatch(CpuContext context, int batch, GemmShape shape, GemmOperand a, long stepA,
+        GemmOperand b, long stepB, float* c) => GemmBatchJob<S, V>.RunAll(
+        context,
+        new GemmBatchJob<S, V>
+        {
+            Batch = batch,
+            Shape = shape,
+            A = a,
+            StepA = stepA,
+            B = b,
+            StepB = stepB,
+            C = c,
+        });
 
     /// <inheritdoc/>
     public override void Linear(CpuContext context, GemmShape shape, float* x, PackedWeight weight, float* bias,

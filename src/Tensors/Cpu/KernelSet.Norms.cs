@@ -9,8 +9,12 @@ internal abstract unsafe partial class KernelSet
     public abstract void NormBackward(CpuContext context, NormArguments arguments, float* dScale, float* dShift);
 
     /// <summary>LayerNorm over channels. Shapes: x and y [batch, channels, pixels].</summary>
-    public abstract void ChannelNorm(WorkerPool pool, float* x, int batch, int channels, int pixels, float* scale,
+    public abstract void ChannelNorm(CpuContext context, float* x, int batch, int channels, int pixels, float* scale,
         float* shift, float epsilon, float* y);
+
+    /// <summary>Gradients of <see cref="ChannelNorm"/>; dScale and dShift (added to) may be null.</summary>
+    public abstract void ChannelNormBackward(CpuContext context, float* x, int batch, int channels, int pixels,
+        float* scale, float epsilon, float* dy, float* dx, float* dScale, float* dShift);
 
     /// <summary>Softmax of rows.</summary>
     public abstract void Softmax(WorkerPool pool, float* x, int rows, int width, float* y);
@@ -33,8 +37,9 @@ internal sealed unsafe partial class KernelSet<S, V>
         NormKernels.Backward<S, V>(context, arguments, dScale, dShift);
 
     /// <inheritdoc/>
-    public override void ChannelNorm(WorkerPool pool, float* x, int batch, int channels, int pixels, float* scale,
-        float* shift, float epsilon, float* y) => pool.Run(
+    public override void ChannelNorm(CpuContext context, float* x, int batch, int channels, int pixels, float* scale,
+        float* shift, float epsilon, float* y) => ChannelNormJob<S, V>.Forward(
+        context,
         new ChannelNormJob<S, V>
         {
             X = x,
@@ -42,10 +47,29 @@ internal sealed unsafe partial class KernelSet<S, V>
             Shift = shift,
             Y = y,
             Epsilon = epsilon,
+            Batch = batch,
             Channels = channels,
             Pixels = pixels,
-        },
-        batch);
+        });
+
+    /// <inheritdoc/>
+    public override void ChannelNormBackward(CpuContext context, float* x, int batch, int channels, int pixels,
+        float* scale, float epsilon, float* dy, float* dx, float* dScale, float* dShift) =>
+        ChannelNormJob<S, V>.Backward(
+            context,
+            new ChannelNormJob<S, V>
+            {
+                X = x,
+                Scale = scale,
+                Dy = dy,
+                Y = dx,
+                Epsilon = epsilon,
+                Batch = batch,
+                Channels = channels,
+                Pixels = pixels,
+            },
+            dScale,
+            dShift);
 
     /// <inheritdoc/>
     public override void Softmax(WorkerPool pool, float* x, int rows, int width, float* y) =>

@@ -82,11 +82,12 @@ public abstract unsafe partial class HostBackend
         OpRules.Gradient(Op, dScale, x.Shape[1], "dScale");
         OpRules.Gradient(Op, dShift, x.Shape[1], "dShift");
 
-        // [B,C,H,W] -> [B,H,W,C]: then it is LayerNorm.
-        using Tensor rows = Permute(x, 0, 2, 3, 1);
-        using Tensor dyRows = Permute(dy, 0, 2, 3, 1);
-        using Tensor dxRows = LayerNormBackward(rows, scale, epsilon, dyRows, dScale, dShift);
-        return Permute(dxRows, 0, 3, 1, 2);
+        Tensor dx = Empty(x.Shape);
+        using Tensor plain = Widened(scale);
+        ChannelNormBackwardCore(Pointer(Op, x), x.Shape[0], x.Shape[1], x.Shape[2] * x.Shape[3], Pointer(Op, plain),
+            epsilon, Pointer(Op, dy), Pointer(Op, dx), dScale is null ? null : Pointer(Op, dScale),
+            dShift is null ? null : Pointer(Op, dShift));
+        return dx;
     }
 
     /// <inheritdoc/>
@@ -136,6 +137,10 @@ public abstract unsafe partial class HostBackend
     /// <summary>Formula of <see cref="IBackend.ChannelNorm"/>. Shapes: x and y [batch, channels, pixels].</summary>
     protected abstract void ChannelNormCore(float* x, int batch, int channels, int pixels, float* scale, float* shift,
         float epsilon, float* y);
+
+    /// <summary>Gradients of <see cref="ChannelNormCore"/>; dScale and dShift (added to) may be null.</summary>
+    protected abstract void ChannelNormBackwardCore(float* x, int batch, int channels, int pixels, float* scale,
+        float epsilon, float* dy, float* dx, float* dScale, float* dShift);
 
     /// <summary>Softmax of each row. Shapes: x and y [rows, width].</summary>
     protected abstract void SoftmaxCore(float* x, int rows, int width, float* y);

@@ -44,7 +44,7 @@ public abstract unsafe partial class HostBackend
         foreach (Tensor part in parts)
         {
             int width = part.Shape[at] * inner;
-            CopyRows(Pointer("Concat", part), width, Pointer("Concat", result) + column, total * inner, outer, width);
+            CopyRowsCore(Pointer("Concat", part), width, Pointer("Concat", result) + column, total * inner, outer, width);
             column += width;
         }
 
@@ -63,7 +63,7 @@ public abstract unsafe partial class HostBackend
         }
 
         Tensor result = Empty(shape);
-        CopyRows(Pointer("Slice", x) + (start * inner), x.Shape[at] * inner, Pointer("Slice", result), length * inner,
+        CopyRowsCore(Pointer("Slice", x) + (start * inner), x.Shape[at] * inner, Pointer("Slice", result), length * inner,
             OuterOf(x.Shape, at), length * inner);
         return result;
     }
@@ -75,7 +75,7 @@ public abstract unsafe partial class HostBackend
         Tensor result = Zeros(shape);
         int inner = StrideOf(x.Shape, at);
         int width = x.Shape[at] * inner;
-        CopyRows(Pointer("Pad", x), width, Pointer("Pad", result) + (before * inner), result.Shape[at] * inner,
+        CopyRowsCore(Pointer("Pad", x), width, Pointer("Pad", result) + (before * inner), result.Shape[at] * inner,
             OuterOf(x.Shape, at), width);
         return result;
     }
@@ -135,6 +135,36 @@ public abstract unsafe partial class HostBackend
         }
     }
 
+    /// <inheritdoc/>
+    public void AddIntoSlice(Tensor destination, int axis, int start, Tensor source)
+    {
+        const string Op = "AddIntoSlice";
+        int at = OpRules.AddIntoSlice(destination, axis, start, source);
+        RequireApart(Op, source, destination);
+        int inner = StrideOf(destination.Shape, at);
+        int width = source.Shape[at] * inner;
+        AddRowsCore(Pointer(Op, source), Pointer(Op, destination) + (start * inner), destination.Shape[at] * inner,
+            OuterOf(destination.Shape, at), width);
+    }
+
+    /// <summary>y [row * yStride + i] += x [row * width + i].</summary>
+    protected virtual void AddRowsCore(float* x, float* y, int yStride, int rows, int width)
+    {
+        for (int row = 0; row < rows; row++, x += width, y += yStride)
+        {
+            AddIntoCore(x, width, y);
+        }
+    }
+
+    /// <summary>to [row * toStride + i] = from [row * fromStride + i].</summary>
+    protected virtual void CopyRowsCore(float* from, int fromStride, float* to, int toStride, int rows, int width)
+    {
+        for (int row = 0; row < rows; row++, from += fromStride, to += toStride)
+        {
+            new ReadOnlySpan<float>(from, width).CopyTo(new Span<float>(to, width));
+        }
+    }
+
     /// <summary>Writes a strided source as a contiguous result.</summary>
     private protected abstract void PermuteCore(float* x, StridedPlan plan, float* y);
 
@@ -164,14 +194,5 @@ public abstract unsafe partial class HostBackend
         }
 
         return outer;
-    }
-
-    private static void CopyRows(float* from, int fromStride, float* to, int toStride, int rows, int width)
-    {
-        for (int i = 0; i < rows; i++)
-        {
-            new ReadOnlySpan<float>(from + ((long)i * fromStride), width)
-                .CopyTo(new Span<float>(to + ((long)i * toStride), width));
-        }
     }
 }

@@ -10,7 +10,9 @@ internal static unsafe class Permuting
     private const int TaskElements = 16384;
 
     /// <summary>y (contiguous) = x by the strides of operand A.</summary>
-    public static void Run(WorkerPool pool, float* x, StridedPlan plan, float* y)
+    public static void Run<S, V>(WorkerPool pool, float* x, StridedPlan plan, float* y)
+        where S : struct, ISimd<V>
+        where V : unmanaged
     {
         int inner = plan.Rank - 1;
         int unit = inner;
@@ -24,11 +26,13 @@ internal static unsafe class Permuting
         int block = plan.Size(inner) * columns;
         int blocks = plan.Count / block;
         int each = Math.Max(1, TaskElements / block);
-        var job = new Job { X = x, Plan = plan, Y = y, Unit = unit, Blocks = blocks, BlocksEach = each };
+        var job = new Job<S, V> { X = x, Plan = plan, Y = y, Unit = unit, Blocks = blocks, BlocksEach = each };
         pool.Run(job, (blocks + each - 1) / each);
     }
 
-    private struct Job : IJob
+    private struct Job<S, V> : IJob
+        where S : struct, ISimd<V>
+        where V : unmanaged
     {
         public float* X;
         public StridedPlan Plan;
@@ -37,25 +41,60 @@ internal static unsafe class Permuting
         public int Blocks;
         public int BlocksEach;
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public readonly void Run(int index, int thread)
         {
             int inner = Plan.Rank - 1;
-            int width = Plan.Size(inner);
-            int end = Math.Min((index + 1) * BlocksEach, Blocks);
-            for (int block = index * BlocksEach; block < end; block++)
+            int block = index * BlocksEach;
+            int end = Math.Min(block + BlocksEach, Blocks);
+            int lines = inner > 0 && Unit == inner ? Plan.Size(inner - 1) : 1;
+            while (block < end)
             {
+                // Blocks up to the next step of an outer dimension are as far apart as the dimension says.
+                int count = Math.Min(end - block, lines - (block % lines));
                 (long from, long to, long stride) = Offsets(block);
-                if (Unit == inner && Plan.StrideA(inner) == 1)
+                Copy(X + from, Y + to, count, stride);
+                block += count;
+            }
+        }
+
+        private readonly void Copy(float* x, float* y, int count, long unitStride)
+        {
+            int inner = Plan.Rank - 1;
+            int width = Plan.Size(inner);
+            if (Unit != inner)
+            {
+                Transposing.Run(x, Plan.StrideA(inner), width, Plan.Size(Unit), y, unitStride);
+                return;
+            }
+
+            long step = inner > 0 ? Plan.StrideA(inner - 1) : 0;
+            if (Plan.StrideA(inner) == 1)
+            {
+                CopyLines(x, step, count, width, y);
+                return;
+            }
+
+            for (int i = 0; i < count; i++, x += step, y += width)
+            {
+                Transposing.Scalar(x, Plan.StrideA(inner), width, 1, y, 1);
+            }
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        private static void CopyLines(float* x, long step, int count, int width, float* y)
+        {
+            for (int i = 0; i < count; i++, x += step, y += width)
+            {
+                int c = 0;
+                for (; c + S.Width <= width; c += S.Width)
                 {
-                    Unsafe.CopyBlockUnaligned(Y + to, X + from, (uint)width * sizeof(float));
+                    S.Store(y + c, S.Load(x + c));
                 }
-                else if (Unit == inner)
+
+                for (; c < width; c++)
                 {
-                    Transposing.Scalar(X + from, Plan.StrideA(inner), width, 1, Y + to, 1);
-                }
-                else
-                {
-                    Transposing.Run(X + from, Plan.StrideA(inner), width, Plan.Size(Unit), Y + to, stride);
+                    y[c] = x[c];
                 }
             }
         }

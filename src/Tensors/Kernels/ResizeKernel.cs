@@ -3,8 +3,9 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// Resampling of planes: each output row is first mixed from two input rows (vectors), then sampled across. Backward
-/// runs the two steps in reverse.
+/// Resampling of planes. A row of the result that is smaller than the source is first mixed from two source rows
+/// (vectors), then sampled across; of one that is larger both source rows are sampled across first, since a source row
+/// then serves many results. Backward runs the first way in reverse.
 /// </summary>
 internal unsafe struct ResizeJob<S, V> : IJob
     where S : struct, ISimd<V>
@@ -30,13 +31,16 @@ internal unsafe struct ResizeJob<S, V> : IJob
     public int* Second;
     public float* Weight;
 
-    /// <summary>Shape: [threads][InWidth].</summary>
+    /// <summary>Shape: [threads][RowsEach].</summary>
     public float* Rows;
+
+    public int RowsEach;
 
     /// <summary>Runs all planes.</summary>
     public static void RunAll(CpuContext context, ResizeJob<S, V> job, int planes)
     {
-        using Scratch scratch = new(context.Memory, (3L * job.Width) + ((long)job.InWidth * context.Pool.ThreadCount));
+        job.RowsEach = Math.Max(job.InWidth, 2 * job.Width);
+        using Scratch scratch = new(context.Memory, (3L * job.Width) + ((long)job.RowsEach * context.Pool.ThreadCount));
         job.First = (int*)scratch.Pointer;
         job.Second = job.First + job.Width;
         job.Weight = scratch.Pointer + (2L * job.Width);
@@ -54,7 +58,13 @@ internal unsafe struct ResizeJob<S, V> : IJob
     {
         float* x = X + ((long)index * InHeight * InWidth);
         float* y = Y + ((long)index * Height * Width);
-        float* row = Rows + ((long)thread * InWidth);
+        float* row = Rows + ((long)thread * RowsEach);
+        if (!Back && Height > InHeight)
+        {
+            Enlarge(x, y, row);
+            return;
+        }
+
         for (int r = 0; r < Height; r++, y += Width)
         {
             ResizeTap down = ResizeTap.At(r, InHeight, Height, Mode);
@@ -68,35 +78,82 @@ internal unsafe struct ResizeJob<S, V> : IJob
             }
             else
             {
-                Mix(first, second, down.Weight, row);
+                Mix(first, second, down.Weight, InWidth, row);
                 Sample(row, y);
             }
         }
     }
 
+    // The two rows that are sampled last stay: results need them in ascending order.
+    private readonly void Enlarge(float* x, float* y, float* rows)
+    {
+        (int upper, int lower) = (-1, -1);
+        float* upperRow = rows;
+        float* lowerRow = rows + Width;
+        for (int r = 0; r < Height; r++, y += Width)
+        {
+            ResizeTap down = ResizeTap.At(r, InHeight, Height, Mode);
+            if (upper != down.First)
+            {
+                if (lower == down.First)
+                {
+                    (upper, lower) = (lower, upper);
+                    float* row = upperRow;
+                    upperRow = lowerRow;
+                    lowerRow = row;
+                }
+                else
+                {
+                    Sample(x + ((long)down.First * InWidth), upperRow);
+                    upper = down.First;
+                }
+            }
+
+            if (down.Weight == 0)
+            {
+                new ReadOnlySpan<float>(upperRow, Width).CopyTo(new Span<float>(y, Width));
+                continue;
+            }
+
+            if (lower != down.Second)
+            {
+                Sample(x + ((long)down.Second * InWidth), lowerRow);
+                lower = down.Second;
+            }
+
+            Mix(upperRow, lowerRow, down.Weight, Width, y);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Mix(float* first, float* second, float weight, float* row)
+    private static void Mix(float* first, float* second, float weight, int count, float* row)
     {
         V right = S.Splat(weight);
         int c = 0;
-        for (; c + S.Width <= InWidth; c += S.Width)
+        for (; c + S.Width <= count; c += S.Width)
         {
             V from = S.Load(first + c);
             S.Store(row + c, S.Fma(right, S.Subtract(S.Load(second + c), from), from));
         }
 
-        for (; c < InWidth; c++)
+        for (; c < count; c++)
         {
             row[c] = first[c] + (weight * (second[c] - first[c]));
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Sample(float* row, float* y)
     {
-        for (int c = 0; c < Width; c++)
+        // Locals: the compiler would read the fields again after each write.
+        int count = Width;
+        int* first = First;
+        int* second = Second;
+        float* weight = Weight;
+        for (int c = 0; c < count; c++)
         {
-            float from = row[First[c]];
-            y[c] = from + (Weight[c] * (row[Second[c]] - from));
+            float from = row[first[c]];
+            y[c] = from + (weight[c] * (row[second[c]] - from));
         }
     }
 

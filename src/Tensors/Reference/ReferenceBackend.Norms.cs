@@ -109,6 +109,33 @@ public unsafe partial class ReferenceBackend
     }
 
     /// <inheritdoc/>
+    protected override void ChannelNormBackwardCore(float* x, int batch, int channels, int pixels, float* scale,
+        float epsilon, float* dy, float* dx, float* dScale, float* dShift)
+    {
+        // A pixel's channels as a row of their own: then it is LayerNorm.
+        float[] rows = new float[3 * channels];
+        fixed (float* row = rows)
+        {
+            for (int pixel = 0; pixel < batch * pixels; pixel++)
+            {
+                long at = ((long)(pixel / pixels) * channels * pixels) + (pixel % pixels);
+                for (int c = 0; c < channels; c++)
+                {
+                    row[c] = x[at + ((long)c * pixels)];
+                    row[channels + c] = dy[at + ((long)c * pixels)];
+                }
+
+                LayerNormBackwardCore(row, 1, channels, scale, epsilon, row + channels, row + (2 * channels), dScale,
+                    dShift);
+                for (int c = 0; c < channels; c++)
+                {
+                    dx[at + ((long)c * pixels)] = row[(2 * channels) + c];
+                }
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     protected override void SoftmaxCore(float* x, int rows, int width, float* y)
     {
         for (int row = 0; row < rows; row++, x += width, y += width)

@@ -55,6 +55,20 @@ public static partial class OpRules
         return new Shape(sizes[..x.Rank]);
     }
 
+    /// <summary>Rule of <see cref="IGradientBackend.AddIntoSlice"/>: the axis from 0.</summary>
+    public static int AddIntoSlice(Tensor destination, int axis, int start, Tensor source)
+    {
+        int at = Axis("AddIntoSlice", destination, axis);
+        if (source.Rank != destination.Rank || source.Shape.With(at, 0) != destination.Shape.With(at, 0) || start < 0
+            || start > destination.Shape[at] - source.Shape[at])
+        {
+            Misuse("AddIntoSlice", $"the source must fit into the destination from {start} on along axis {at}",
+                ("destination", destination.Shape), ("source", source.Shape));
+        }
+
+        return at;
+    }
+
     /// <summary>Rule of <see cref="IBackend.Concat"/>: the axis from 0 and the result's shape.</summary>
     public static (int Axis, Shape Shape) Concat(int axis, ReadOnlySpan<Tensor> parts)
     {
