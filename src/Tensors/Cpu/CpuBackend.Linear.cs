@@ -27,8 +27,17 @@ public sealed unsafe partial class CpuBackend
     /// <inheritdoc/>
     protected override void LinearBackwardInputCore(float* dy, int rows, Weight weight, float* dx)
     {
-        using Tensor plain = Use(weight);
         var shape = new GemmShape(rows, weight.Shape[1], weight.Shape[0]);
+        if (weight.Plain is not null)
+        {
+            // Training asks for many gradients between two changes of the weight: packed once for all of them.
+            PackedWeight packed = PackedOf(weight);
+            packed.Turned ??= PackTurned(weight);
+            _kernels.Linear(_context, shape, dy, packed.Turned, null, dx);
+            return;
+        }
+
+        using Tensor plain = Use(weight);
         _kernels.Gemm(_context, shape, new GemmOperand(dy, shape.K, false),
             new GemmOperand(Pointer("LinearBackwardInput", plain), shape.N, false), dx, shape.N, false);
     }
@@ -96,6 +105,15 @@ public sealed unsafe partial class CpuBackend
         }
 
         return Pack(weight, WeightType.F32);
+    }
+
+    private PackedWeight PackTurned(Weight weight)
+    {
+        (int output, int input) = (weight.Shape[0], weight.Shape[1]);
+        float* plain = Pointer("LinearBackwardInput", weight.Plain!);
+        NativeStorage storage = Memory.Rent(_kernels.PackedBytes(WeightType.F32, input, output) / sizeof(float));
+        _kernels.PackTurned(_context, plain, output, input, storage.Pointer);
+        return new PackedWeight(_kernels, WeightType.F32, storage);
     }
 
     private PackedWeight Pack(Weight weight, WeightType type)

@@ -20,6 +20,9 @@ internal abstract unsafe partial class KernelSet
     /// <summary>Packs a plain weight [out, in].</summary>
     public abstract void Pack(CpuContext context, WeightType type, float* weight, int output, int input, byte* packed);
 
+    /// <summary>Packs the transpose of a plain weight [out, in] as F32.</summary>
+    public abstract void PackTurned(CpuContext context, float* weight, int output, int input, float* packed);
+
     /// <summary>One row of a packed weight [out, in] as F32.</summary>
     public abstract void WidenRow(PackedWeight weight, int row, int input, float* y);
 }
@@ -92,6 +95,10 @@ internal sealed unsafe partial class KernelSet<S, V>
                 break;
         }
     }
+
+    /// <inheritdoc/>
+    public override void PackTurned(CpuContext context, float* weight, int output, int input, float* packed) =>
+        Tensors.Gemm.Pack<S, V>(context.Pool, new GemmOperand(weight, input, false), input, output, packed);
 
     /// <inheritdoc/>
     public override void WidenRow(PackedWeight weight, int row, int input, float* y) =>

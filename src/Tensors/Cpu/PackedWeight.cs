@@ -14,6 +14,16 @@ internal sealed unsafe class PackedWeight(KernelSet kernels, WeightType type, Na
     /// <summary>The panels.</summary>
     public byte* Panels => (byte*)(_storage ?? throw new ObjectDisposedException(nameof(PackedWeight))).Pointer;
 
+    /// <summary>
+    /// The same weight as right side of its input's gradient; made when a gradient is asked for first, null until then.
+    /// </summary>
+    public PackedWeight? Turned { get; set; }
+
     /// <inheritdoc/>
-    public void Dispose() => Interlocked.Exchange(ref _storage, null)?.Release();
+    public void Dispose()
+    {
+        Interlocked.Exchange(ref _storage, null)?.Release();
+        Turned?.Dispose();
+        Turned = null;
+    }
 }

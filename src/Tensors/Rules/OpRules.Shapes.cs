@@ -66,6 +66,7 @@ public static partial class OpRules
                 ("destination", destination.Shape), ("source", source.Shape));
         }
 
+        Apart("AddIntoSlice", source, destination);
         return at;
     }
 
