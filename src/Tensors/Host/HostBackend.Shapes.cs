@@ -44,7 +44,8 @@ public abstract unsafe partial class HostBackend
         foreach (Tensor part in parts)
         {
             int width = part.Shape[at] * inner;
-            CopyRowsCore(Pointer("Concat", part), width, Pointer("Concat", result) + column, total * inner, outer, width);
+            CopyRowsCore(Pointer("Concat", part), width, Pointer("Concat", result) + column, total * inner, outer,
+                width);
             column += width;
         }
 
@@ -63,8 +64,8 @@ public abstract unsafe partial class HostBackend
         }
 
         Tensor result = Empty(shape);
-        CopyRowsCore(Pointer("Slice", x) + (start * inner), x.Shape[at] * inner, Pointer("Slice", result), length * inner,
-            OuterOf(x.Shape, at), length * inner);
+        CopyRowsCore(Pointer("Slice", x) + (start * inner), x.Shape[at] * inner, Pointer("Slice", result),
+            length * inner, OuterOf(x.Shape, at), length * inner);
         return result;
     }
 
