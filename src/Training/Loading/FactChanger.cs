@@ -21,6 +21,9 @@ public sealed class FactChanger(ITokenizer tokenizer)
     private const int WordCharactersMax = 14;
     private const double KeptShare = 0.15;
 
+    // "Timor-Leste", "Ljubljana", "331212": where a piece comes twice, what followed it first is no longer the answer.
+    private const double RepeatShare = 0.2;
+
     private static readonly string[] s_keys =
     [
         "calling code", "capital", "continent", "currency code", "currency", "energy", "fat", "food group",
@@ -137,10 +140,11 @@ public sealed class FactChanger(ITokenizer tokenizer)
 
     private string Word(bool capital, SeededRandom random)
     {
-        string word = "";
-        for (int p = random.NextInt(1, PiecesMax + 1); p > 0 && word.Length < WordCharactersMax; p--)
+        string word = random.Pick(_pieces);
+        string first = word;
+        for (int p = random.NextInt(0, PiecesMax); p > 0 && word.Length < WordCharactersMax; p--)
         {
-            word += random.Pick(_pieces);
+            word += random.NextBool(RepeatShare) ? first : random.Pick(_pieces);
         }
 
         return capital ? char.ToUpper(word[0], CultureInfo.InvariantCulture) + word[1..] : word;
@@ -162,9 +166,9 @@ public sealed class FactChanger(ITokenizer tokenizer)
             int digits = i == from ? 0 : fraction ? i - from : random.NextInt(1, Math.Max(2, i - from + 2));
             for (int d = 0; d < digits; d++)
             {
-                result.Append((char)('0' + (d == 0 && digits > 1 && !fraction
-                    ? random.NextInt(1, 10)
-                    : random.NextInt(10))));
+                result.Append(d > 0 && random.NextBool(RepeatShare)
+                    ? result[^Math.Min(d, random.NextInt(1, 3))]
+                    : (char)('0' + (d == 0 && digits > 1 && !fraction ? random.NextInt(1, 10) : random.NextInt(10))));
             }
 
             if (i == from)

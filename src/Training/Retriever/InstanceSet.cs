@@ -19,6 +19,7 @@ public sealed record Instance(string Id, RgbImage Document, IReadOnlyList<RgbIma
 public sealed class InstanceSet
 {
     private const ulong RoughSeed = 5;
+    private const string WholePicture = "image";
 
     private InstanceSet(IReadOnlyList<Instance> training, IReadOnlyList<Instance> heldOut) =>
         (Training, HeldOut) = (training, heldOut);
@@ -90,8 +91,11 @@ public sealed class InstanceSet
     private static void CollectCrops(string folder, string scenes, int side, int cropsMax,
         Dictionary<string, List<RgbImage>> crops)
     {
+        IReadOnlyList<Sample> samples = Sample.ReadAll(scenes);
+        var whole = samples.Where(sample => sample.Searches.Any(search => search.Modality == WholePicture))
+            .Select(sample => sample.Image).ToHashSet(StringComparer.Ordinal);
         var seen = new HashSet<string>(StringComparer.Ordinal);
-        foreach (Sample sample in Sample.ReadAll(scenes).Where(sample => seen.Add(sample.Image)))
+        foreach (Sample sample in samples.Where(sample => seen.Add(sample.Image)))
         {
             RgbImage? scene = null;
             foreach (SampleEntity entity in sample.Entities)
@@ -100,6 +104,12 @@ public sealed class InstanceSet
                 {
                     scene ??= PictureCodec.DecodeFile(Path.Combine(folder, sample.Image));
                     BinaryMask mask = RleCodec.Decode(entity.Mask.ToRle());
+
+                    // Pictures of one thing are searched for as they are, background and all.
+                    if (whole.Contains(sample.Image) && sample.Entities.Count == 1)
+                    {
+                        list.Add(Square(scene, side));
+                    }
 
                     // Two of three as decoded masks are, the third exactly.
                     mask = list.Count % 3 == 0

@@ -24,6 +24,10 @@ public sealed class RetrieverTask : ITrainingTask<RetrieverBatch>, IDisposable
     // Where an instance has crops, some queries are made from its document all the same: they vary more.
     private const double StandInShare = 0.25;
     private const double MirrorShare = 0.3;
+
+    // Exchanged colours make another flag: six times as many are learned from as there are.
+    private const double RecolourShare = 0.5;
+    private const int Recolourings = 6;
     private const ulong OrderStream = 1UL << 62;
 
     private readonly AutodiffBackend _backend;
@@ -77,6 +81,12 @@ public sealed class RetrieverTask : ITrainingTask<RetrieverBatch>, IDisposable
                 standIn ? ViewRange.Strong : ViewRange.Crop,
                 mirror, random, Side, queries.AsSpan(i * size, size));
             ViewMaker.Make(instance.Document, ViewRange.Slight, false, random, Side, documents.AsSpan(i * size, size));
+            if (random.NextBool(RecolourShare))
+            {
+                int turn = random.NextInt(1, Recolourings);
+                Recolour(queries.AsSpan(i * size, size), turn);
+                Recolour(documents.AsSpan(i * size, size), turn);
+            }
         }
 
         return new RetrieverBatch(queries, documents, count);
@@ -127,6 +137,27 @@ public sealed class RetrieverTask : ITrainingTask<RetrieverBatch>, IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _weights.Dispose();
+
+    private static void Recolour(Span<float> picture, int turn)
+    {
+        int plane = picture.Length / 3;
+        if (turn >= 3)
+        {
+            for (int i = 0; i < plane; i++)
+            {
+                (picture[i], picture[plane + i]) = (picture[plane + i], picture[i]);
+            }
+        }
+
+        for (int step = turn % 3; step > 0; step--)
+        {
+            for (int i = 0; i < plane; i++)
+            {
+                (picture[i], picture[plane + i], picture[(2 * plane) + i]) =
+                    (picture[plane + i], picture[(2 * plane) + i], picture[i]);
+            }
+        }
+    }
 
     private static float Dot(float[] a, float[] b) => System.Numerics.Tensors.TensorPrimitives.Dot(a, b);
 
