@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace PixSearch.Imaging;
 
@@ -163,10 +165,22 @@ public static class Resizer
         {
             ReadOnlySpan<int> taps = weights.Of(x);
             ReadOnlySpan<byte> source = row.Slice(weights.First[x] * 3, taps.Length * 3);
-            int red = 1 << (PrecisionBits - 1), green = red, blue = red;
-            for (int i = 0, position = 0; i < taps.Length && position + 2 < source.Length; i++, position += 3)
+            Vector128<int> sums = Vector128.Create(1 << (PrecisionBits - 1));
+            int position = 0;
+
+            // One pixel and a byte of the next are four lanes of a vector; the last pixel of a row has no next.
+            int vectors = row.Length - (weights.First[x] * 3) > source.Length ? taps.Length : taps.Length - 1;
+            for (int i = 0; i < vectors; i++, position += 3)
             {
-                int tap = taps[i];
+                uint bytes = MemoryMarshal.Read<uint>(row[(weights.First[x] * 3 + position)..]);
+                Vector128<ushort> wide = Vector128.WidenLower(Vector128.CreateScalar(bytes).AsByte());
+                sums += Vector128.WidenLower(wide).AsInt32() * taps[i];
+            }
+
+            (int red, int green, int blue) = (sums[0], sums[1], sums[2]);
+            for (; position < source.Length; position += 3)
+            {
+                int tap = taps[position / 3];
                 red += source[position] * tap;
                 green += source[position + 1] * tap;
                 blue += source[position + 2] * tap;

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using PixSearch.Imaging;
 using PixSearch.Models;
 using PixSearch.Tensors;
@@ -20,7 +19,7 @@ internal sealed record OperationShare(string Name, double Calls, double Millisec
 /// Measures what the engine asks of a model, one part at a time: a picture, a prompt, decoding steps, tagging, masks.
 /// The model computes on the given backend.
 /// </summary>
-internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, int repeats)
+internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, BenchClock clock, int repeats)
 {
     private const int PageSize = 16;
 
@@ -28,7 +27,7 @@ internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, i
     public IReadOnlyList<PartTime> Measure(RgbImage picture, int context)
     {
         var parts = new List<PartTime>();
-        parts.Add(Take("picture", () => model.EncodeImage(picture).Dispose()));
+        parts.Add(Take("picture for the language model", () => model.EncodeImage(picture).Dispose()));
         using IImageEncoding image = model.EncodeImage(picture);
         ModelPrompt prompt = model.BuildPrompt("What is the capital of the country of the flag on the left?", picture);
         int pagesEach = (context + PageSize) / PageSize;
@@ -55,6 +54,12 @@ internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, i
         {
             using var scope = new TensorScope();
             model.Ground(slots, hidden);
+        }));
+        parts.Add(Take("picture and first mask", () =>
+        {
+            using var scope = new TensorScope();
+            using IImageEncoding fresh = model.EncodeImage(picture);
+            model.DecodeMasks(fresh, [new Grounding(prompt.Slots.Length, prompt.Slots.Length + 3)], hidden);
         }));
         foreach (int count in new[] { 1, 2, 4 })
         {
@@ -87,29 +92,29 @@ internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, i
             part(); // code, memory and caches warm up
         }
 
-        var seconds = new double[repeats];
+        var times = new double[repeats];
         var shares = new Dictionary<string, List<(int Calls, double Milliseconds)>>();
         long bytes = 0;
         for (int i = 0; i < repeats; i++)
         {
             backend.Reset();
             long before = GC.GetAllocatedBytesForCurrentThread();
-            long started = Stopwatch.GetTimestamp();
+            double started = clock.Now;
             part();
-            seconds[i] = Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+            times[i] = clock.Now - started;
             bytes += GC.GetAllocatedBytesForCurrentThread() - before;
             foreach ((string operation, int calls, double milliseconds) in backend.Times)
             {
-                if (!shares.TryGetValue(operation, out List<(int, double)>? times))
+                if (!shares.TryGetValue(operation, out List<(int, double)>? each))
                 {
-                    shares[operation] = times = [];
+                    shares[operation] = each = [];
                 }
 
-                times.Add((calls, milliseconds));
+                each.Add((calls, milliseconds));
             }
         }
 
-        return new PartTime(name, Median(seconds), bytes / repeats, [.. shares.Select(pair => new OperationShare(pair.Key,
+        return new PartTime(name, Median(times), bytes / repeats, [.. shares.Select(pair => new OperationShare(pair.Key,
             pair.Value.Average(time => time.Calls), Median([.. pair.Value.Select(time => time.Milliseconds)])))
             .OrderByDescending(share => share.Milliseconds)]);
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using PixSearch.Tensors;
 
@@ -7,13 +6,13 @@ namespace PixSearch.Cli.Bench;
 /// <summary>
 /// A backend that says where time goes: calls and time of each operation of another backend, which it does not own.
 /// </summary>
-internal sealed class TimedBackend(IBackend inner) : IBackend
+internal sealed class TimedBackend(IBackend inner, BenchClock clock) : IBackend
 {
-    private readonly Dictionary<string, (int Calls, long Ticks)> _times = [];
+    private readonly Dictionary<string, (int Calls, double Milliseconds)> _times = [];
 
     /// <summary>Calls and milliseconds of each operation since the last <see cref="Reset"/>, longest first.</summary>
     public IReadOnlyList<(string Name, int Calls, double Milliseconds)> Times =>
-        [.. _times.Select(pair => (pair.Key, pair.Value.Calls, pair.Value.Ticks * 1e3 / Stopwatch.Frequency))
+        [.. _times.Select(pair => (pair.Key, pair.Value.Calls, pair.Value.Milliseconds))
             .OrderByDescending(time => time.Item3)];
 
     /// <inheritdoc/>
@@ -28,21 +27,21 @@ internal sealed class TimedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public Tensor Zeros(Shape shape)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Zeros(shape));
     }
 
     /// <inheritdoc/>
     public Tensor From(ReadOnlySpan<float> elements, Shape shape)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.From(elements, shape));
     }
 
     /// <inheritdoc/>
     public void Read(Tensor source, Span<float> destination)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         inner.Read(source, destination);
         Took(started, source);
     }
@@ -50,7 +49,7 @@ internal sealed class TimedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public Tensor Use(Weight weight)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Use(weight));
     }
 
@@ -61,154 +60,154 @@ internal sealed class TimedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public Tensor Reshape(Tensor x, Shape shape)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Reshape(x, shape));
     }
 
     /// <inheritdoc/>
     public Tensor Permute(Tensor x, params ReadOnlySpan<int> axes)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Permute(x, axes));
     }
 
     /// <inheritdoc/>
     public Tensor Concat(int axis, params ReadOnlySpan<Tensor> parts)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Concat(axis, parts));
     }
 
     /// <inheritdoc/>
     public Tensor Slice(Tensor x, int axis, int start, int length)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Slice(x, axis, start, length));
     }
 
     /// <inheritdoc/>
     public Tensor Pad(Tensor x, int axis, int before, int after)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Pad(x, axis, before, after));
     }
 
     /// <inheritdoc/>
     public Tensor Gather(Tensor table, ReadOnlySpan<int> indices)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Gather(table, indices));
     }
 
     /// <inheritdoc/>
     public Tensor Embedding(Weight table, ReadOnlySpan<int> indices)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Embedding(table, indices));
     }
 
     /// <inheritdoc/>
     public Tensor Add(Tensor a, Tensor b)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Add(a, b));
     }
 
     /// <inheritdoc/>
     public Tensor Subtract(Tensor a, Tensor b)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Subtract(a, b));
     }
 
     /// <inheritdoc/>
     public Tensor Multiply(Tensor a, Tensor b)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Multiply(a, b));
     }
 
     /// <inheritdoc/>
     public Tensor Affine(Tensor x, float scale, float shift = 0)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Affine(x, scale, shift));
     }
 
     /// <inheritdoc/>
     public Tensor Unary(Tensor x, UnaryOp op)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Unary(x, op), op.ToString());
     }
 
     /// <inheritdoc/>
     public Tensor SwiGlu(Tensor gate, Tensor up)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.SwiGlu(gate, up));
     }
 
     /// <inheritdoc/>
     public Tensor Linear(Tensor x, Weight weight, Weight? bias = null)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Linear(x, weight, bias));
     }
 
     /// <inheritdoc/>
     public Tensor MatMul(Tensor a, Tensor b, bool transposeA = false, bool transposeB = false)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.MatMul(a, b, transposeA, transposeB));
     }
 
     /// <inheritdoc/>
     public Tensor RmsNorm(Tensor x, Weight scale, float epsilon)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.RmsNorm(x, scale, epsilon));
     }
 
     /// <inheritdoc/>
     public Tensor LayerNorm(Tensor x, Weight scale, Weight shift, float epsilon)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.LayerNorm(x, scale, shift, epsilon));
     }
 
     /// <inheritdoc/>
     public Tensor ChannelNorm(Tensor x, Weight scale, Weight shift, float epsilon)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.ChannelNorm(x, scale, shift, epsilon));
     }
 
     /// <inheritdoc/>
     public Tensor Softmax(Tensor x)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Softmax(x));
     }
 
     /// <inheritdoc/>
     public Tensor Rotate(Tensor x, Tensor cos, Tensor sin)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Rotate(x, cos, sin));
     }
 
     /// <inheritdoc/>
     public Tensor Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, float scale)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Attention(q, k, v, mask, scale));
     }
 
     /// <inheritdoc/>
     public void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         inner.AppendKv(store, layer, k, v, batch);
         Took(started, k);
     }
@@ -216,14 +215,14 @@ internal sealed class TimedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public Tensor PagedAttention(Tensor q, KvStore store, int layer, PagedBatch batch, float scale)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.PagedAttention(q, store, layer, batch, scale));
     }
 
     /// <inheritdoc/>
     public Tensor Conv2d(Tensor x, Weight weight, Weight? bias, int stride, int padding, int groups = 1)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Conv2d(x, weight, bias, stride, padding, groups),
             $"{weight.Shape[2]}x{weight.Shape[3]}");
     }
@@ -231,35 +230,35 @@ internal sealed class TimedBackend(IBackend inner) : IBackend
     /// <inheritdoc/>
     public Tensor ConvTranspose2d(Tensor x, Weight weight, Weight? bias, int stride)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.ConvTranspose2d(x, weight, bias, stride));
     }
 
     /// <inheritdoc/>
     public Tensor Resize(Tensor x, int height, int width, ResizeMode mode)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Resize(x, height, width, mode));
     }
 
     /// <inheritdoc/>
     public Tensor Sum(Tensor x, int axis)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Sum(x, axis));
     }
 
     /// <inheritdoc/>
     public Tensor Mean(Tensor x, int axis)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         return Took(started, inner.Mean(x, axis));
     }
 
     /// <inheritdoc/>
     public int[] ArgMax(Tensor x)
     {
-        long started = Stopwatch.GetTimestamp();
+        double started = clock.Now;
         int[] result = inner.ArgMax(x);
         Took(started, x);
         return result;
@@ -270,12 +269,12 @@ internal sealed class TimedBackend(IBackend inner) : IBackend
     {
     }
 
-    private Tensor Took(long started, Tensor result, string detail = "", [CallerMemberName] string name = "")
+    private Tensor Took(double started, Tensor result, string detail = "", [CallerMemberName] string name = "")
     {
-        long ticks = Stopwatch.GetTimestamp() - started;
+        double took = clock.Now - started;
         string key = detail.Length == 0 ? name : $"{name} {detail}";
-        (int calls, long sum) = _times.GetValueOrDefault(key);
-        _times[key] = (calls + 1, sum + ticks);
+        (int calls, double sum) = _times.GetValueOrDefault(key);
+        _times[key] = (calls + 1, sum + took);
         return result;
     }
 }

@@ -30,20 +30,26 @@ internal static class BenchPartsCommand
         Option<int> top = new("--top") { DefaultValueFactory = _ => 8, Description = "Operations shown of each part." };
         Option<string> output =
             new("--out") { DefaultValueFactory = _ => Path.Combine("out", "bench"), Description = "Folder." };
+        Option<bool> cpu = new("--cpu-time")
+        {
+            Description = "Measure CPU time of the calling thread: for a busy machine, with PIXSEARCH_THREADS=1.",
+        };
         Option<string> backend = BackendChoice.Option();
         var command = new Command("parts", "Time of each part of a question, operation by operation.")
         {
-            model, repeats, context, top, output, backend,
+            model, repeats, context, top, cpu, output, backend,
         };
         command.SetAction(parsed => Run(AskSetup.FolderOf("model", parsed.GetValue(model)!), parsed.GetValue(repeats),
-            parsed.GetValue(context), parsed.GetValue(top), parsed.GetValue(output)!, parsed.GetValue(backend)));
+            parsed.GetValue(context), parsed.GetValue(top), new BenchClock(parsed.GetValue(cpu)),
+            parsed.GetValue(output)!, parsed.GetValue(backend)));
         return command;
     }
 
-    private static int Run(string folder, int repeats, int context, int top, string output, string? kind)
+    private static int Run(string folder, int repeats, int context, int top, BenchClock clock, string output,
+        string? kind)
     {
         using IBackend inner = BackendChoice.Create(kind);
-        using var backend = new TimedBackend(inner);
+        using var backend = new TimedBackend(inner, clock);
         using ISegmentingModel model = ModelFolder.Load(backend, folder);
         if (repeats < 1 || context < 200 || context > model.ContextLength)
         {
@@ -53,7 +59,7 @@ internal static class BenchPartsCommand
         }
 
         RgbImage picture = PictureCodec.Decode(new ServeLoad { Questions = 1, Pictures = 1 }.MakePictures()[0]);
-        IReadOnlyList<PartTime> parts = new ModelParts(model, backend, repeats).Measure(picture, context);
+        IReadOnlyList<PartTime> parts = new ModelParts(model, backend, clock, repeats).Measure(picture, context);
         var table = new Table().Title($"{inner.Name}: milliseconds (median of {repeats})");
         table.AddColumns("part", "ms", "managed bytes", "operations: calls, ms");
         foreach (PartTime part in parts)

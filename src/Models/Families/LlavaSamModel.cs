@@ -74,9 +74,9 @@ public abstract class LlavaSamModel : IPromptedModel
         using var scope = new TensorScope();
         Tensor rows = _network.EncodeForText(Backend, PrepareForText(_network.Sizes, picture).ToTensor(Backend));
         rows = Backend.Reshape(rows, new Shape(rows.Size(1), rows.Size(2)));
-        PreparedPicture prepared = PrepareForMasks(_network.Sizes, picture);
-        Tensor features = _network.EncodeForMasks(Backend, prepared.ToTensor(Backend));
-        return new SamImageEncoding(TensorScope.Detach(rows), TensorScope.Detach(features), prepared, picture);
+        int side = _network.Sizes.SamConfig.ImageSize;
+        return new SamImageEncoding(TensorScope.Detach(rows), PicturePreprocessor.SamResized(picture, side), picture,
+            EncodeForMasks);
     }
 
     /// <summary>The model's SAM by itself, for points, boxes and masks; freed by the caller.</summary>
@@ -148,6 +148,13 @@ public abstract class LlavaSamModel : IPromptedModel
     /// </summary>
     private protected abstract Tensor DecodeLowResolution(Tensor features, IReadOnlyList<Grounding> groundings,
         Tensor hidden);
+
+    private Tensor EncodeForMasks(RgbImage resized)
+    {
+        int side = _network.Sizes.SamConfig.ImageSize;
+        PreparedPicture prepared = PicturePreprocessor.Normalize(resized, PixelNormalization.Sam, side, side);
+        return _network.EncodeForMasks(Backend, prepared.ToTensor(Backend));
+    }
 
     private static SamImageEncoding Own(IImageEncoding image) => image as SamImageEncoding
         ?? throw new ArgumentException($"An encoding of type {image.GetType().Name} is of another model.");

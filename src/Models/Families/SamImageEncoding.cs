@@ -1,21 +1,38 @@
 using PixSearch.Imaging;
-using PixSearch.Models.Preprocessing;
 using PixSearch.Models.Sam;
 using PixSearch.Tensors;
 
 namespace PixSearch.Models.Families;
 
-/// <summary>A picture for the families with CLIP and SAM: rows [slots, hidden] and features [1, C, grid,
-/// grid].</summary>
-internal sealed class SamImageEncoding(Tensor rows, Tensor features, PreparedPicture prepared, RgbImage picture)
+/// <summary>
+/// A picture for the families with CLIP and SAM: rows [slots, hidden] and features [1, C, grid, grid]. Features are
+/// made when the first mask is asked for, since an answer may need none; until then the picture in SAM's size is kept.
+/// </summary>
+internal sealed class SamImageEncoding(Tensor rows, RgbImage resized, RgbImage picture, Func<RgbImage, Tensor> encode)
     : IImageEncoding
 {
-    private readonly int _validHeight = prepared.ValidHeight;
-    private readonly int _validWidth = prepared.ValidWidth;
+    private readonly int _validHeight = resized.Height;
+    private readonly int _validWidth = resized.Width;
+    private RgbImage? _resized = resized;
+    private Tensor? _features;
 
     public Tensor Rows { get; } = rows;
 
-    public Tensor Features { get; } = features;
+    /// <summary>SAM's features, encoded on first use.</summary>
+    public Tensor Features
+    {
+        get
+        {
+            if (_resized is { } waiting)
+            {
+                using var scope = new TensorScope();
+                _features = TensorScope.Detach(encode(waiting));
+                _resized = null;
+            }
+
+            return _features!;
+        }
+    }
 
     public int SlotCount => Rows.Size(0);
 
@@ -43,6 +60,6 @@ internal sealed class SamImageEncoding(Tensor rows, Tensor features, PreparedPic
     public void Dispose()
     {
         Rows.Dispose();
-        Features.Dispose();
+        _features?.Dispose();
     }
 }

@@ -52,11 +52,17 @@ public static class PicturePreprocessor
     /// SAM's ResizeLongestSide: bilinear to <c>int(x * side / longest + 0.5)</c>, normalised, then zeros at the right
     /// and the bottom.
     /// </summary>
-    public static PreparedPicture SamPadded(RgbImage picture, int side)
+    public static PreparedPicture SamPadded(RgbImage picture, int side) =>
+        Normalize(SamResized(picture, side), PixelNormalization.Sam, side, side);
+
+    /// <summary>The first half of <see cref="SamPadded"/>: bytes, the longer side of which is <paramref name="side"/>
+    /// pixels.</summary>
+    public static RgbImage SamResized(RgbImage picture, int side)
     {
         (int width, int height) = LongestSide(picture.Width, picture.Height, side);
-        RgbImage resized = Resizer.Resize(picture, width, height, Resampling.Bilinear);
-        return Normalize(resized, PixelNormalization.Sam, side, side);
+        return width == picture.Width && height == picture.Height
+            ? picture
+            : Resizer.Resize(picture, width, height, Resampling.Bilinear);
     }
 
     /// <summary>
@@ -97,16 +103,18 @@ public static class PicturePreprocessor
         }
 
         float[] numbers = new float[3 * height * width];
-        for (int colour = 0; colour < 3; colour++)
+        ReadOnlySpan<float> reds = normalization.Table(0);
+        ReadOnlySpan<float> greens = normalization.Table(1);
+        ReadOnlySpan<float> blues = normalization.Table(2);
+        for (int y = 0; y < picture.Height; y++)
         {
-            for (int y = 0; y < picture.Height; y++)
+            ReadOnlySpan<byte> row = picture.Row(y);
+            Span<float> red = numbers.AsSpan(y * width, picture.Width);
+            Span<float> green = numbers.AsSpan((height + y) * width, picture.Width);
+            Span<float> blue = numbers.AsSpan(((2 * height) + y) * width, picture.Width);
+            for (int x = 0, at = 0; x < red.Length && at + 2 < row.Length; x++, at += 3)
             {
-                ReadOnlySpan<byte> row = picture.Row(y);
-                Span<float> target = numbers.AsSpan(((colour * height) + y) * width, picture.Width);
-                for (int x = 0; x < target.Length; x++)
-                {
-                    target[x] = normalization.Apply(row[(3 * x) + colour], colour);
-                }
+                (red[x], green[x], blue[x]) = (reds[row[at]], greens[row[at + 1]], blues[row[at + 2]]);
             }
         }
 

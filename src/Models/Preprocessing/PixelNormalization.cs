@@ -8,8 +8,16 @@ public sealed record PixelNormalization
 {
     private readonly float[] _mean;
     private readonly float[] _deviation;
+    private readonly float[] _table = new float[3 * 256];
 
-    private PixelNormalization(float[] mean, float[] deviation) => (_mean, _deviation) = (mean, deviation);
+    private PixelNormalization(float[] mean, float[] deviation)
+    {
+        (_mean, _deviation) = (mean, deviation);
+        for (int i = 0; i < _table.Length; i++)
+        {
+            _table[i] = Apply((byte)i, i / 256);
+        }
+    }
 
     /// <summary>OpenAI's CLIP (LLaVA, LISA, PLUM, EVE).</summary>
     public static PixelNormalization Clip { get; } =
@@ -29,6 +37,9 @@ public sealed record PixelNormalization
 
     /// <summary>Deviations of R, G, B.</summary>
     public ReadOnlySpan<float> Deviation => _deviation;
+
+    /// <summary><see cref="Apply"/> of every sample of a colour. Shape: [256].</summary>
+    internal ReadOnlySpan<float> Table(int colour) => _table.AsSpan(colour * 256, 256);
 
     /// <summary>One sample of a colour (0, 1, 2), normalised.</summary>
     public float Apply(byte sample, int colour) => ((sample / 255f) - _mean[colour]) / _deviation[colour];

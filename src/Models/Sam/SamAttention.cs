@@ -18,7 +18,7 @@ public sealed class SamAttention
     private readonly Dense _projection;
     private readonly Weight _relativeRows;
     private readonly Weight _relativeColumns;
-    private readonly int[] _offsets;
+    private int[] _offsets;
 
     /// <summary>Attention over grids of <paramref name="side"/> x <paramref name="side"/>.</summary>
     public SamAttention(WeightScope weights, int width, int heads, int side)
@@ -61,19 +61,35 @@ public sealed class SamAttention
     private Tensor Bias(IBackend backend, Tensor q, Weight table, bool alongRows)
     {
         (int batch, int size) = (q.Size(0), q.Size(3));
-        Tensor keys = backend.Reshape(backend.Gather(backend.Use(table), _offsets), new Shape(_side, _side, size));
-        Tensor grid = backend.Reshape(q, new Shape(batch, _side, _side, _heads, size));
 
-        // The query's own row (or column) comes first, so that one matrix product a row meets that row's table.
-        grid = alongRows
-            ? backend.Permute(grid, 1, 0, 3, 2, 4)  // [r, B, heads, c, d]
-            : backend.Permute(grid, 2, 0, 3, 1, 4); // [c, B, heads, r, d]
-        grid = backend.Reshape(grid, new Shape(_side, batch * _heads * _side, size));
-        Tensor bias = backend.MatMul(grid, keys, transposeB: true); // [r, B*heads*c, keys]
-        bias = backend.Reshape(bias, new Shape(_side, batch, _heads, _side, _side));
-        bias = alongRows
-            ? backend.Permute(bias, 1, 2, 0, 3, 4)  // [B, heads, r, c, keys]
-            : backend.Permute(bias, 1, 2, 3, 0, 4);
+        // A matrix product for each row (or column) of the grid meets that row's part of the table; the queries of a
+        // row lie together as they are, those of a column after one copy of whole tokens.
+        Tensor keys = backend.Reshape(backend.Gather(backend.Use(table), OffsetsOf(batch)),
+            new Shape(batch * _side, _side, size));
+        Tensor grid = backend.Reshape(q, new Shape(batch, _side, _side, _heads, size));
+        grid = alongRows ? grid : backend.Permute(grid, 0, 2, 1, 3, 4);
+        grid = backend.Reshape(grid, new Shape(batch * _side, _side * _heads, size));
+        Tensor bias = backend.MatMul(grid, keys, transposeB: true); // [B*r, c*heads, keys] or [B*c, r*heads, keys]
+        bias = backend.Reshape(bias, new Shape(batch, _side, _side, _heads, _side));
+        bias = alongRows ? backend.Permute(bias, 0, 3, 1, 2, 4) : backend.Permute(bias, 0, 3, 2, 1, 4);
         return backend.Reshape(bias, new Shape(batch, _heads, _side * _side, _side));
+    }
+
+    // The table's rows for each row of a grid, once for each window.
+    private ReadOnlySpan<int> OffsetsOf(int batch)
+    {
+        int each = _side * _side;
+        if (_offsets.Length < batch * each)
+        {
+            int[] offsets = new int[batch * each];
+            for (int i = 0; i < offsets.Length; i++)
+            {
+                offsets[i] = _offsets[i % each];
+            }
+
+            _offsets = offsets;
+        }
+
+        return _offsets.AsSpan(0, batch * each);
     }
 }

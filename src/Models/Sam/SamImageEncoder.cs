@@ -54,13 +54,42 @@ public sealed class SamImageEncoder
         }
 
         x = backend.Add(x, backend.Use(_positions));
+
+        // Where windows fill the grid, tokens stay in the order of windows from block to block: everything but
+        // attention works token by token. With padding each block must set the padded tokens to zero anew.
+        bool inWindows = false;
         foreach (SamBlock block in _blocks)
         {
-            x = block.Forward(backend, x);
+            bool wanted = block.Window > 0 && _config.Grid % block.Window == 0;
+            x = wanted == inWindows ? x
+                : wanted ? ToWindows(backend, x, block.Window) : FromWindows(backend, x, _config.Grid, _config.Grid);
+            inWindows = wanted;
+            x = inWindows ? block.ForwardWindows(backend, x) : block.Forward(backend, x);
         }
 
+        x = inWindows ? FromWindows(backend, x, _config.Grid, _config.Grid) : x;
         x = backend.Permute(x, 0, 3, 1, 2); // -> [B,C,h,w]
         x = _neckNorm1.Forward(backend, _neck1.Forward(backend, x));
         return scope.Keep(_neckNorm2.Forward(backend, _neck2.Forward(backend, x)));
+    }
+    // [B, R*w, C*w, ch] -> [B,R,w,C,w,ch] -> [B,R,C,w,w,ch] -> [B*R*C, w, w, ch]
+    internal static Tensor ToWindows(IBackend backend, Tensor x, int window)
+    {
+        (int batch, int rows, int columns, int channels) =
+            (x.Size(0), x.Size(1) / window, x.Size(2) / window, x.Size(3));
+        x = backend.Reshape(x, new Shape(batch, rows, window, columns, window, channels));
+        x = backend.Permute(x, 0, 1, 3, 2, 4, 5);
+        return backend.Reshape(x, new Shape(batch * rows * columns, window, window, channels));
+    }
+
+    // The inverse.
+    internal static Tensor FromWindows(IBackend backend, Tensor x, int height, int width)
+    {
+        (int window, int channels) = (x.Size(1), x.Size(3));
+        (int rows, int columns) = (height / window, width / window);
+        int batch = x.Size(0) / (rows * columns);
+        x = backend.Reshape(x, new Shape(batch, rows, columns, window, window, channels));
+        x = backend.Permute(x, 0, 1, 3, 2, 4, 5);
+        return backend.Reshape(x, new Shape(batch, height, width, channels));
     }
 }
