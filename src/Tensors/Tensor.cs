@@ -2,15 +2,20 @@ namespace PixSearch.Tensors;
 
 /// <summary>
 /// A dense F32 array, always contiguous and row-major; views differ in shape and offset only. Belongs to the innermost
-/// <see cref="TensorScope"/> of its thread, which disposes it unless it is kept.
+/// <see cref="TensorScope"/> of its thread, which disposes it unless it is kept. Where that scope recycles, the object
+/// itself is used again for a later tensor.
 /// </summary>
 public sealed class Tensor : IDisposable
 {
     private TensorStorage? _storage;
 
+    private Tensor()
+    {
+    }
+
     /// <summary>A tensor over <c>storage[offset .. offset + shape.Count)</c>. Takes over one reference to the
     /// storage.</summary>
-    public Tensor(TensorStorage storage, int offset, Shape shape)
+    public static Tensor Over(TensorStorage storage, int offset, Shape shape)
     {
         if (offset < 0 || offset + (long)shape.Count > storage.Length)
         {
@@ -18,17 +23,17 @@ public sealed class Tensor : IDisposable
                 $"Shape {shape} at offset {offset} exceeds a storage of {storage.Length} elements.");
         }
 
-        _storage = storage;
-        Offset = offset;
-        Shape = shape;
-        TensorScope.Current?.Add(this);
+        Tensor tensor = TensorScope.TakeSpare() ?? new Tensor();
+        (tensor._storage, tensor.Offset, tensor.Shape) = (storage, offset, shape);
+        TensorScope.Add(tensor);
+        return tensor;
     }
 
     /// <summary>Sizes, outermost first.</summary>
-    public Shape Shape { get; }
+    public Shape Shape { get; private set; }
 
     /// <summary>First element in <see cref="Storage"/>.</summary>
-    public int Offset { get; }
+    public int Offset { get; private set; }
 
     /// <summary>Number of elements.</summary>
     public int Count => Shape.Count;
@@ -58,7 +63,7 @@ public sealed class Tensor : IDisposable
     {
         TensorStorage storage = Storage;
         storage.AddReference();
-        return new Tensor(storage, Offset + offset, shape);
+        return Over(storage, Offset + offset, shape);
     }
 
     /// <summary>Gives up this tensor's reference to its memory. May be called more than once.</summary>

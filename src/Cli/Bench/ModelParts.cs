@@ -7,7 +7,7 @@ namespace PixSearch.Cli.Bench;
 /// <summary>One part of the work of a question.</summary>
 /// <param name="Name">What was done.</param>
 /// <param name="Milliseconds">Median time.</param>
-/// <param name="Bytes">Managed bytes that the calling thread allocated, a time.</param>
+/// <param name="Bytes">Managed bytes that all threads allocated, a time.</param>
 /// <param name="Operations">Calls and median milliseconds of each operation, longest first; what is missing to the
 /// whole is work outside of the backend.</param>
 internal sealed record PartTime(string Name, double Milliseconds, long Bytes, IReadOnlyList<OperationShare> Operations);
@@ -32,7 +32,7 @@ internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, B
         ModelPrompt prompt = model.BuildPrompt("What is the capital of the country of the flag on the left?", picture);
         int pagesEach = (context + PageSize) / PageSize;
         using KvStore store = model.CreateKvStore(pagesEach * 16, PageSize);
-        int[] slots = [.. prompt.Slots, .. Enumerable.Range(0, context).Select(i => 40 + (i * 7 % 900))];
+        int[] slots = [.. prompt.Slots, .. Enumerable.Range(0, context).Select(i => i * 7 % model.Tokenizer.VocabularySize)];
         Array.Resize(ref slots, context);
         StepSequence[] whole = [Sequence(0, 0, context)];
         parts.Add(Take($"prompt of {context} slots", () => Step(whole)));
@@ -79,9 +79,8 @@ internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, B
 
         void Step(IReadOnlyList<StepSequence> sequences)
         {
-            StepOutput step = model.Step(sequences, store);
-            step.Logits.Dispose();
-            step.Hidden.Dispose();
+            using var scope = TensorScope.Recycling();
+            model.Step(sequences, store);
         }
     }
 
@@ -92,17 +91,22 @@ internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, B
             part(); // code, memory and caches warm up
         }
 
+        // On all threads; measured apart from the times, since counting exactly stops every thread for a moment.
+        long bytes = GC.GetTotalAllocatedBytes(precise: true);
+        for (int i = 0; i < repeats; i++)
+        {
+            part();
+        }
+
+        bytes = (GC.GetTotalAllocatedBytes(precise: true) - bytes) / repeats;
         var times = new double[repeats];
         var shares = new Dictionary<string, List<(int Calls, double Milliseconds)>>();
-        long bytes = 0;
         for (int i = 0; i < repeats; i++)
         {
             backend.Reset();
-            long before = GC.GetAllocatedBytesForCurrentThread();
             double started = clock.Now;
             part();
             times[i] = clock.Now - started;
-            bytes += GC.GetAllocatedBytesForCurrentThread() - before;
             foreach ((string operation, int calls, double milliseconds) in backend.Times)
             {
                 if (!shares.TryGetValue(operation, out List<(int, double)>? each))
@@ -114,7 +118,7 @@ internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, B
             }
         }
 
-        return new PartTime(name, Median(times), bytes / repeats, [.. shares.Select(pair => new OperationShare(pair.Key,
+        return new PartTime(name, Median(times), bytes, [.. shares.Select(pair => new OperationShare(pair.Key,
             pair.Value.Average(time => time.Calls), Median([.. pair.Value.Select(time => time.Milliseconds)])))
             .OrderByDescending(share => share.Milliseconds)]);
     }

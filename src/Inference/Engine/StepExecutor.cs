@@ -130,14 +130,11 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
 
         try
         {
+            using var scope = TensorScope.Recycling();
             StepOutput output = model.Step(_sequences, store);
-            using (output.Logits)
-            {
-                using (output.Hidden)
-                {
-                    Store(plan, from, to, output);
-                }
-            }
+            Store(plan, from, to, output);
+            output.Logits.Dispose(); // a model may have detached them
+            output.Hidden.Dispose();
         }
         catch (Exception error) when (to - from == 1)
         {
@@ -212,7 +209,7 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
 
     private IReadOnlyList<DecodedMask> DecodeMasks(EngineSession session)
     {
-        using var scope = new TensorScope();
+        using var scope = TensorScope.Recycling();
         int width = model.HiddenSize;
         int known = session.Computed;
         if (_rows.Length < known * width)

@@ -18,6 +18,7 @@ public sealed class EveSailModel : IVisualPromptModel
     private const string TextEnd = "<|endoftext|>";
 
     private readonly WeightStore _weights;
+    private readonly SequenceStepper _stepper;
     private readonly HashSet<int> _ends;
     private readonly int _segment;
 
@@ -26,6 +27,7 @@ public sealed class EveSailModel : IVisualPromptModel
     public EveSailModel(IBackend backend, WeightStore weights, EveSailNetwork network, ITokenizer tokenizer)
     {
         (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
+        _stepper = new SequenceStepper(backend, network.Text, image => Own(image).Rows, Place);
         TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
             [TurnStart, TurnEnd, LisaModel.SegmentToken]);
         _ends = [tokenizer.IdOf(TurnEnd), .. tokenizer.IdOf(TextEnd) is >= 0 and int end ? [end] : Array.Empty<int>()];
@@ -99,33 +101,7 @@ public sealed class EveSailModel : IVisualPromptModel
     }
 
     /// <inheritdoc/>
-    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store)
-    {
-        using var scope = new TensorScope();
-        PagedBatch batch = SequenceStepper.BatchOf(sequences);
-        Tensor x = SequenceStepper.Embed(Backend, Network.Text, sequences, image => Own(image).Rows);
-        var positions = new List<int>();
-        var pictureRows = new List<int>();
-        foreach (StepSequence sequence in sequences)
-        {
-            for (int i = sequence.Start; i < sequence.Start + sequence.Count; i++)
-            {
-                if (sequence.Slots.Span[i] < 0)
-                {
-                    pictureRows.Add(positions.Count);
-                }
-
-                positions.Add(i);
-            }
-        }
-
-        LlamaConfig text = Network.Config.TextConfig;
-        var rotary = RotaryTables.ForPositions(Backend, positions.ToArray(), text.HeadSize, text.RopeTheta);
-        var context = new PagedAttention(rotary, store, batch) { PictureRows = pictureRows };
-        Tensor hidden = Network.Text.ForwardStep(Backend, x, context);
-        Tensor logits = SequenceStepper.LastLogits(Backend, Network.Text, hidden, batch);
-        return new StepOutput(scope.Keep(logits), scope.Keep(hidden));
-    }
+    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) => _stepper.Step(sequences, store);
 
     /// <inheritdoc/>
     public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden) =>
@@ -165,6 +141,20 @@ public sealed class EveSailModel : IVisualPromptModel
         int most = areaSide * 16 / EveSailConfig.Stride; // a line of pixels must not become thousands of slots
         return (Math.Clamp((int)Math.Ceiling(width / ratio / EveSailConfig.Stride), 1, most),
             Math.Clamp((int)Math.Ceiling(height / ratio / EveSailConfig.Stride), 1, most));
+    }
+
+    private static void Place(StepSequence sequence, StepPositions positions)
+    {
+        ReadOnlySpan<int> slots = sequence.Slots.Span;
+        for (int i = sequence.Start; i < sequence.Start + sequence.Count; i++)
+        {
+            if (slots[i] < 0)
+            {
+                positions.PictureRows.Add(positions.Rows.Count);
+            }
+
+            positions.Rows.Add(i);
+        }
     }
 
     private static Encoding Own(IImageEncoding image) => image as Encoding

@@ -12,6 +12,7 @@ namespace PixSearch.Models.Families;
 public sealed class LlavaModel : ISegmentingModel
 {
     private readonly WeightStore _weights;
+    private readonly SequenceStepper _stepper;
     private readonly HashSet<int> _ends;
 
     /// <summary>A model over weights that it takes over.</summary>
@@ -19,6 +20,7 @@ public sealed class LlavaModel : ISegmentingModel
     public LlavaModel(IBackend backend, WeightStore weights, LlavaNetwork network, ITokenizer tokenizer)
     {
         (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
+        _stepper = new SequenceStepper(backend, network.Text, image => Own(image).Rows);
         string[] marks = network.Config.MmUseImStartEnd ? ["<im_start>", "<im_end>"] : [];
         TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
             [PixSearchPrompt.Begin, PixSearchPrompt.End, .. marks]);
@@ -86,7 +88,7 @@ public sealed class LlavaModel : ISegmentingModel
 
     /// <inheritdoc/>
     public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) =>
-        SequenceStepper.Step(Backend, Network.Text, sequences, store, image => Own(image).Rows);
+        _stepper.Step(sequences, store);
 
     /// <inheritdoc/>
     public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden) => [];

@@ -15,11 +15,13 @@ public abstract class LlavaSamModel : IPromptedModel
 {
     private readonly LlavaSamNetwork _network;
     private readonly HashSet<int> _ends;
+    private readonly SequenceStepper _stepper;
 
     private protected LlavaSamModel(IBackend backend, WeightStore weights, LlavaSamNetwork network,
         ITokenizer tokenizer)
     {
         (Backend, Weights, _network, Tokenizer) = (backend, weights, network, tokenizer);
+        _stepper = new SequenceStepper(backend, network.Text, image => Own(image).Rows);
         TokenCheck.Require(tokenizer, network.Sizes.TextConfig.VocabSize,
             [PixSearchPrompt.Begin, PixSearchPrompt.End, "<im_start>", "<im_end>"]);
         _ends = [tokenizer.IdOf(PixSearchPrompt.End)];
@@ -85,7 +87,7 @@ public abstract class LlavaSamModel : IPromptedModel
 
     /// <inheritdoc/>
     public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) =>
-        SequenceStepper.Step(Backend, _network.Text, sequences, store, image => Own(image).Rows);
+        _stepper.Step(sequences, store);
 
     /// <inheritdoc/>
     public abstract IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden);

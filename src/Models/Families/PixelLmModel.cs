@@ -17,6 +17,7 @@ namespace PixSearch.Models.Families;
 public sealed class PixelLmModel : ISegmentingModel
 {
     private readonly WeightStore _weights;
+    private readonly SequenceStepper _stepper;
     private readonly HashSet<int> _ends;
     private readonly HashSet<int> _segments;
 
@@ -25,6 +26,7 @@ public sealed class PixelLmModel : ISegmentingModel
     public PixelLmModel(IBackend backend, WeightStore weights, PixelLmNetwork network, ITokenizer tokenizer)
     {
         (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
+        _stepper = new SequenceStepper(backend, network.Text, image => Own(image).Rows, Place);
         string[] segments = [.. Enumerable.Range(0, PixelLmConfig.TokensPerTarget).Select(i => $"[SEG{i}]")];
         TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
             [PixSearchPrompt.Begin, PixSearchPrompt.End, "<im_start>", "<im_end>", .. segments]);
@@ -91,18 +93,7 @@ public sealed class PixelLmModel : ISegmentingModel
     }
 
     /// <inheritdoc/>
-    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store)
-    {
-        using var scope = new TensorScope();
-        PagedBatch batch = SequenceStepper.BatchOf(sequences);
-        Tensor x = SequenceStepper.Embed(Backend, Network.Text, sequences, image => Own(image).Rows);
-        int[] positions = [.. sequences.SelectMany(PositionsOf)];
-        LlamaConfig text = Network.Config.TextConfig;
-        var rotary = RotaryTables.ForPositions(Backend, positions, text.HeadSize, text.RopeTheta);
-        Tensor hidden = Network.Text.ForwardStep(Backend, x, new PagedAttention(rotary, store, batch));
-        Tensor logits = SequenceStepper.LastLogits(Backend, Network.Text, hidden, batch);
-        return new StepOutput(scope.Keep(logits), scope.Keep(hidden));
-    }
+    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) => _stepper.Step(sequences, store);
 
     /// <summary>
     /// Groups of six codebook tokens, in the order of the text. As in the authors' code their ids are not checked, and
@@ -173,17 +164,22 @@ public sealed class PixelLmModel : ISegmentingModel
     }
 
     // Slots of the picture stand where they would in the full grid; what follows it as if none had been left out.
-    private IEnumerable<int> PositionsOf(StepSequence sequence)
+    private void Place(StepSequence sequence, StepPositions positions)
     {
-        int[] prompt = sequence.Prompt.Slots;
-        int first = Array.FindIndex(prompt, slot => slot < 0);
-        int count = prompt.Count(slot => slot < 0);
+        ReadOnlySpan<int> prompt = sequence.Prompt.Slots;
+        int first = prompt.IndexOfAnyInRange(int.MinValue, -1);
+        int count = 0;
+        foreach (int slot in prompt)
+        {
+            count += slot < 0 ? 1 : 0;
+        }
+
         int skipped = first < 0 ? 0 : (Network.Config.TextGrid * Network.Config.TextGrid) - count;
         for (int i = sequence.Start; i < sequence.Start + sequence.Count; i++)
         {
-            yield return first < 0 || i < first ? i
+            positions.Rows.Add(first < 0 || i < first ? i
                 : i < first + count ? first + ~prompt[i]
-                : i + skipped;
+                : i + skipped);
         }
     }
 

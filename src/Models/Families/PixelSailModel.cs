@@ -24,6 +24,7 @@ public sealed class PixelSailModel : IVisualPromptModel
     private const int FirstPatch = 1;
 
     private readonly WeightStore _weights;
+    private readonly SequenceStepper _stepper;
     private readonly HashSet<int> _ends;
     private readonly int _segment;
 
@@ -32,6 +33,7 @@ public sealed class PixelSailModel : IVisualPromptModel
     public PixelSailModel(IBackend backend, WeightStore weights, PixelSailNetwork network, ITokenizer tokenizer)
     {
         (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
+        _stepper = new SequenceStepper(backend, network.Text, RowsOf, Place);
         TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
             [VisionStart, VisionEnd, PatchToken, End, "<|im_start|>", TurnEnd, LisaModel.SegmentToken]);
         _ends = [tokenizer.IdOf(End), tokenizer.IdOf(TurnEnd)];
@@ -116,28 +118,7 @@ public sealed class PixelSailModel : IVisualPromptModel
     }
 
     /// <inheritdoc/>
-    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store)
-    {
-        using var scope = new TensorScope();
-        PagedBatch batch = SequenceStepper.BatchOf(sequences);
-        Tensor x = SequenceStepper.Embed(Backend, Network.Text, sequences, RowsOf);
-        var rows = new List<int>();
-        var columns = new List<int>();
-        foreach (StepSequence sequence in sequences)
-        {
-            Encoding? image = sequence.Image is null ? null : Own(sequence.Image);
-            var positions = MropePositions.Of(sequence.Start, sequence.Count, FirstPatch, image?.GridHeight ?? 0,
-                image?.GridWidth ?? 0);
-            rows.AddRange(positions.Rows);
-            columns.AddRange(positions.Columns);
-        }
-
-        LlamaConfig text = Network.Config.TextConfig;
-        var rotary = RotaryTables.ForAxes(Backend, rows.ToArray(), columns.ToArray(), text.HeadSize, text.RopeTheta);
-        Tensor hidden = Network.Text.ForwardStep(Backend, x, new PagedAttention(rotary, store, batch));
-        Tensor logits = SequenceStepper.LastLogits(Backend, Network.Text, hidden, batch);
-        return new StepOutput(scope.Keep(logits), scope.Keep(hidden));
-    }
+    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) => _stepper.Step(sequences, store);
 
     /// <inheritdoc/>
     public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden) =>
@@ -192,6 +173,13 @@ public sealed class PixelSailModel : IVisualPromptModel
         }
 
         return flat;
+    }
+
+    private static void Place(StepSequence sequence, StepPositions positions)
+    {
+        Encoding? image = sequence.Image is null ? null : Own(sequence.Image);
+        MropePositions.Add(sequence.Start, sequence.Count, FirstPatch, image?.GridHeight ?? 0, image?.GridWidth ?? 0,
+            positions.Rows, positions.Columns);
     }
 
     private (int Width, int Height) GridOf(RgbImage picture)

@@ -1,107 +1,159 @@
+using System.Runtime.InteropServices;
 using PixSearch.Models.Text;
 using PixSearch.Tensors;
 
 namespace PixSearch.Models.Families;
 
-/// <summary>One step of several sequences through a decoder: the part of <see cref="ISegmentingModel.Step"/> that is
-/// the same in the families whose pictures enter as rows of embeddings.</summary>
-internal static class SequenceStepper
+/// <summary>Where the rows of a step stand, for a decoder's rotary tables and picture weights.</summary>
+internal sealed class StepPositions
 {
-    /// <summary>Runs a step. <paramref name="rowsOf"/> gives a picture's rows [slots, hidden].</summary>
-    public static StepOutput Step(IBackend backend, Llama decoder, IReadOnlyList<StepSequence> sequences, KvStore store,
-        Func<IImageEncoding, Tensor> rowsOf)
+    /// <summary>Position of each row; on the row axis where there are two.</summary>
+    public List<int> Rows { get; } = [];
+
+    /// <summary>Position of each row on the column axis; empty where there is one axis.</summary>
+    public List<int> Columns { get; } = [];
+
+    /// <summary>Rows that show a picture and go through the picture's weights; see
+    /// <see cref="AttentionContext.PictureRows"/>.</summary>
+    public List<int> PictureRows { get; } = [];
+
+    public void Clear()
+    {
+        Rows.Clear();
+        Columns.Clear();
+        PictureRows.Clear();
+    }
+}
+
+/// <summary>
+/// One step of several sequences through a decoder: the part of <see cref="ISegmentingModel.Step"/> that is the same in
+/// all families. Buffers are kept from step to step: a decoding step allocates nothing once they have grown. For one
+/// thread.
+/// </summary>
+/// <param name="backend">Where it is computed.</param>
+/// <param name="decoder">The language model.</param>
+/// <param name="rowsOf">A picture's rows [slots, hidden].</param>
+/// <param name="place">Adds the positions of a sequence's rows; null: slot i stands at i.</param>
+internal sealed class SequenceStepper(IBackend backend, Llama decoder, Func<IImageEncoding, Tensor> rowsOf,
+    Action<StepSequence, StepPositions>? place = null)
+{
+    private readonly List<PagedSequence> _rows = [];
+    private readonly List<Tensor> _parts = [];
+    private readonly List<int> _indices = [];
+    private readonly StepPositions _positions = new();
+    private PagedBatch? _batch;
+    private PagedAttention? _context;
+
+    /// <summary>Runs a step.</summary>
+    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store)
     {
         using var scope = new TensorScope();
         PagedBatch batch = BatchOf(sequences);
-        Tensor x = Embed(backend, decoder, sequences, rowsOf);
-        Tensor hidden = decoder.ForwardStep(backend, x, store, batch);
-        return new StepOutput(scope.Keep(LastLogits(backend, decoder, hidden, batch)), scope.Keep(hidden));
-    }
-
-    /// <summary>The sequences as rows of a step.</summary>
-    public static PagedBatch BatchOf(IReadOnlyList<StepSequence> sequences)
-    {
-        var rows = new PagedSequence[sequences.Count];
-        int start = 0;
-        for (int i = 0; i < rows.Length; i++)
+        Tensor x = Embed(sequences);
+        Place(sequences);
+        RotaryTables rotary = Rotary();
+        PagedAttention context = _context ??= new PagedAttention(rotary, store, batch)
         {
-            StepSequence sequence = sequences[i];
-            rows[i] = new PagedSequence(sequence.Pages, start, sequence.Count, sequence.Start,
-                sequence.Prompt.FullStart, sequence.Prompt.FullEnd);
-            start += sequence.Count;
-        }
-
-        return new PagedBatch { Sequences = rows };
+            PictureRows = _positions.PictureRows,
+        };
+        context.Renew(rotary, store, batch);
+        Tensor hidden = decoder.ForwardStep(backend, x, context);
+        return new StepOutput(scope.Keep(LastLogits(hidden, batch)), scope.Keep(hidden));
     }
 
     /// <summary>Embeddings of all rows of a step. Shape: [rows, hidden].</summary>
-    public static Tensor Embed(IBackend backend, Llama decoder, IReadOnlyList<StepSequence> sequences,
-        Func<IImageEncoding, Tensor> rowsOf)
+    public Tensor Embed(IReadOnlyList<StepSequence> sequences)
     {
-        var parts = new List<Tensor>();
-        var ids = new List<int>();
-        foreach (StepSequence sequence in sequences)
+        _parts.Clear();
+        _indices.Clear();
+        for (int s = 0; s < sequences.Count; s++)
         {
+            StepSequence sequence = sequences[s];
             ReadOnlySpan<int> slots = sequence.Slots.Span.Slice(sequence.Start, sequence.Count);
             for (int i = 0; i < slots.Length;)
             {
                 if (slots[i] >= 0)
                 {
-                    ids.Add(slots[i++]);
+                    _indices.Add(slots[i++]);
                     continue;
                 }
 
-                Flush(backend, decoder, ids, parts);
-                int end = i;
-                while (end < slots.Length && slots[end] < 0)
+                FlushTokens();
+                for (; i < slots.Length && slots[i] < 0; i++)
                 {
-                    end++;
+                    _indices.Add(~slots[i]);
                 }
 
-                parts.Add(PictureRows(backend, sequence.Image, slots[i..end], rowsOf));
-                i = end;
+                IImageEncoding image = sequence.Image ?? throw new ArgumentException(
+                    "A sequence has slots of a picture, but no picture was given.");
+                _parts.Add(backend.Gather(rowsOf(image), CollectionsMarshal.AsSpan(_indices)));
+                _indices.Clear();
             }
         }
 
-        Flush(backend, decoder, ids, parts);
-        return parts.Count == 1 ? parts[0] : backend.Concat(0, [.. parts]);
+        FlushTokens();
+        return _parts.Count == 1 ? _parts[0] : backend.Concat(0, CollectionsMarshal.AsSpan(_parts));
     }
 
-    /// <summary>Logits of each sequence's last row. Shape: [sequences, vocabulary].</summary>
-    public static Tensor LastLogits(IBackend backend, Llama decoder, Tensor hidden, PagedBatch batch)
+    private PagedBatch BatchOf(IReadOnlyList<StepSequence> sequences)
     {
-        int[] last = new int[batch.Sequences.Count];
-        for (int i = 0; i < last.Length; i++)
+        _rows.Clear();
+        int start = 0;
+        for (int i = 0; i < sequences.Count; i++)
         {
-            last[i] = batch.Sequences[i].RowStart + batch.Sequences[i].RowCount - 1;
+            StepSequence sequence = sequences[i];
+            _rows.Add(new PagedSequence(sequence.Pages, start, sequence.Count, sequence.Start,
+                sequence.Prompt.FullStart, sequence.Prompt.FullEnd));
+            start += sequence.Count;
         }
 
-        return decoder.Logits(backend, backend.Gather(hidden, last));
+        return _batch ??= new PagedBatch { Sequences = _rows };
     }
 
-    private static void Flush(IBackend backend, Llama decoder, List<int> ids, List<Tensor> parts)
+    private void Place(IReadOnlyList<StepSequence> sequences)
     {
-        if (ids.Count > 0)
+        _positions.Clear();
+        for (int s = 0; s < sequences.Count; s++)
         {
-            parts.Add(decoder.Embed(backend, [.. ids]));
-            ids.Clear();
+            StepSequence sequence = sequences[s];
+            if (place is not null)
+            {
+                place(sequence, _positions);
+                continue;
+            }
+
+            for (int i = sequence.Start; i < sequence.Start + sequence.Count; i++)
+            {
+                _positions.Rows.Add(i);
+            }
         }
     }
 
-    private static Tensor PictureRows(IBackend backend, IImageEncoding? image, ReadOnlySpan<int> slots,
-        Func<IImageEncoding, Tensor> rowsOf)
+    private RotaryTables Rotary()
     {
-        if (image is null)
+        Span<int> rows = CollectionsMarshal.AsSpan(_positions.Rows);
+        Span<int> columns = _positions.Columns.Count == 0 ? rows : CollectionsMarshal.AsSpan(_positions.Columns);
+        return RotaryTables.ForAxes(backend, rows, columns, decoder.Config.HeadSize, decoder.Config.RopeTheta);
+    }
+
+    // Logits of each sequence's last row. Shape: [sequences, vocabulary].
+    private Tensor LastLogits(Tensor hidden, PagedBatch batch)
+    {
+        _indices.Clear();
+        for (int i = 0; i < batch.Sequences.Count; i++)
         {
-            throw new ArgumentException("A sequence has slots of a picture, but no picture was given.");
+            _indices.Add(batch.Sequences[i].RowStart + batch.Sequences[i].RowCount - 1);
         }
 
-        int[] rows = new int[slots.Length];
-        for (int i = 0; i < rows.Length; i++)
-        {
-            rows[i] = ~slots[i];
-        }
+        return decoder.Logits(backend, backend.Gather(hidden, CollectionsMarshal.AsSpan(_indices)));
+    }
 
-        return backend.Gather(rowsOf(image), rows);
+    private void FlushTokens()
+    {
+        if (_indices.Count > 0)
+        {
+            _parts.Add(decoder.Embed(backend, CollectionsMarshal.AsSpan(_indices)));
+            _indices.Clear();
+        }
     }
 }

@@ -21,24 +21,42 @@ public sealed record MropePositions(int[] Time, int[] Rows, int[] Columns)
     public static MropePositions Of(int start, int count, int firstPatch, int height, int width)
     {
         var positions = new MropePositions(new int[count], new int[count], new int[count]);
-        int patches = height * width;
         for (int i = 0; i < count; i++)
         {
-            int slot = start + i;
-            (int time, int row, int column) = (slot, slot, slot);
-            if (patches > 0 && slot >= firstPatch + patches)
-            {
-                time = row = column = firstPatch + Math.Max(height, width) + slot - firstPatch - patches;
-            }
-            else if (patches > 0 && slot >= firstPatch)
-            {
-                int patch = slot - firstPatch;
-                (time, row, column) = (firstPatch, firstPatch + (patch / width), firstPatch + (patch % width));
-            }
-
-            (positions.Time[i], positions.Rows[i], positions.Columns[i]) = (time, row, column);
+            (positions.Time[i], positions.Rows[i], positions.Columns[i]) =
+                At(start + i, firstPatch, height, width);
         }
 
         return positions;
+    }
+
+    /// <summary>Adds the positions of slots [start, start + count) on the two axes that turn.</summary>
+    internal static void Add(int start, int count, int firstPatch, int height, int width, List<int> rows,
+        List<int> columns)
+    {
+        for (int slot = start; slot < start + count; slot++)
+        {
+            (_, int row, int column) = At(slot, firstPatch, height, width);
+            rows.Add(row);
+            columns.Add(column);
+        }
+    }
+
+    private static (int Time, int Row, int Column) At(int slot, int firstPatch, int height, int width)
+    {
+        int patches = height * width;
+        if (patches == 0 || slot < firstPatch)
+        {
+            return (slot, slot, slot);
+        }
+
+        if (slot >= firstPatch + patches)
+        {
+            int after = firstPatch + Math.Max(height, width) + slot - firstPatch - patches;
+            return (after, after, after);
+        }
+
+        int patch = slot - firstPatch;
+        return (firstPatch, firstPatch + (patch / width), firstPatch + (patch % width));
     }
 }

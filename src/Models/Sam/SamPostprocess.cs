@@ -12,8 +12,13 @@ public static class SamPostprocess
     public static Tensor ToOriginal(IBackend backend, Tensor masks, int paddedSide, int validHeight, int validWidth,
         int originalHeight, int originalWidth)
     {
-        Tensor x = backend.Resize(masks, paddedSide, paddedSide, ResizeMode.Bilinear);
-        x = backend.Slice(backend.Slice(x, 2, 0, validHeight), 3, 0, validWidth);
-        return backend.Resize(x, originalHeight, originalWidth, ResizeMode.Bilinear);
+        Tensor x = Resize(backend, masks, paddedSide, paddedSide);
+        x = validHeight == paddedSide ? x : backend.Slice(x, 2, 0, validHeight);
+        x = validWidth == paddedSide ? x : backend.Slice(x, 3, 0, validWidth);
+        return Resize(backend, x, originalHeight, originalWidth);
     }
+
+    // Bilinear to the same size gives the same numbers.
+    private static Tensor Resize(IBackend backend, Tensor x, int height, int width) =>
+        x.Size(2) == height && x.Size(3) == width ? x : backend.Resize(x, height, width, ResizeMode.Bilinear);
 }

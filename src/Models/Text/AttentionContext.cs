@@ -9,7 +9,7 @@ public abstract class AttentionContext
     protected AttentionContext(RotaryTables rotary) => Rotary = rotary;
 
     /// <summary>Rotary tables for the rows of this call.</summary>
-    public RotaryTables Rotary { get; }
+    public RotaryTables Rotary { get; private protected set; }
 
     /// <summary>
     /// Rows (of batch and tokens laid one after the other) that show a picture, ascending: they go through the
@@ -38,11 +38,18 @@ public sealed class SequenceAttention(RotaryTables rotary, AttentionMask mask) :
 /// </summary>
 public sealed class PagedAttention(RotaryTables rotary, KvStore store, PagedBatch batch) : AttentionContext(rotary)
 {
+    private KvStore _store = store;
+    private PagedBatch _batch = batch;
+
+    /// <summary>The context for the next step: steps follow each other without a new object.</summary>
+    internal void Renew(RotaryTables rotary, KvStore store, PagedBatch batch) =>
+        (Rotary, _store, _batch) = (rotary, store, batch);
+
     /// <inheritdoc/>
     public override Tensor Attend(IBackend backend, int layer, Tensor q, Tensor k, Tensor v, float scale)
     {
-        backend.AppendKv(store, layer, DropBatch(backend, k), DropBatch(backend, v), batch);
-        Tensor mixed = backend.PagedAttention(DropBatch(backend, q), store, layer, batch, scale);
+        backend.AppendKv(_store, layer, DropBatch(backend, k), DropBatch(backend, v), _batch);
+        Tensor mixed = backend.PagedAttention(DropBatch(backend, q), _store, layer, _batch, scale);
         return backend.Reshape(mixed, q.Shape);
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using PixSearch.Tensors;
 
 namespace PixSearch.Models.Text;
@@ -33,8 +34,9 @@ public readonly record struct RotaryTables(Tensor Cos, Tensor Sin)
         float theta)
     {
         int half = headSize / 2;
-        float[] cos = new float[rows.Length * headSize];
-        float[] sin = new float[rows.Length * headSize];
+        int count = rows.Length * headSize;
+        float[] cos = ArrayPool<float>.Shared.Rent(count);
+        float[] sin = ArrayPool<float>.Shared.Rent(count);
         for (int j = 0; j < half; j++)
         {
             double frequency = Math.Pow(theta, -2.0 * j / headSize);
@@ -50,6 +52,10 @@ public readonly record struct RotaryTables(Tensor Cos, Tensor Sin)
         }
 
         var shape = new Shape(rows.Length, headSize);
-        return new RotaryTables(backend.From(cos, shape), backend.From(sin, shape));
+        var tables = new RotaryTables(backend.From(cos.AsSpan(0, count), shape),
+            backend.From(sin.AsSpan(0, count), shape));
+        ArrayPool<float>.Shared.Return(cos);
+        ArrayPool<float>.Shared.Return(sin);
+        return tables;
     }
 }

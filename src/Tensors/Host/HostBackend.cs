@@ -23,7 +23,7 @@ public abstract unsafe partial class HostBackend : IGradientBackend
     public NativePool Memory { get; }
 
     /// <inheritdoc/>
-    public Tensor Empty(Shape shape) => new(Memory.Rent(shape.Count), 0, shape);
+    public Tensor Empty(Shape shape) => Tensor.Over(Memory.Rent(shape.Count), 0, shape);
 
     /// <inheritdoc/>
     public Tensor Zeros(Shape shape)

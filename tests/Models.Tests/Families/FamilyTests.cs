@@ -202,8 +202,8 @@ public sealed class FamilyTests : IDisposable
     private float[] RowsThroughTheModel(PixelSailModel model, RgbImage picture, IImageEncoding image)
     {
         ModelPrompt prompt = model.BuildPrompt("x", picture);
-        Tensor rows = SequenceStepper.Embed(_backend, model.Network.Text,
-            [new StepSequence(prompt.Slots, 1, 6, new int[4], image, prompt)], PixelSailModel.RowsOf);
+        Tensor rows = new SequenceStepper(_backend, model.Network.Text, PixelSailModel.RowsOf)
+            .Embed([new StepSequence(prompt.Slots, 1, 6, new int[4], image, prompt)]);
         return Read(rows);
     }
 
