@@ -91,7 +91,7 @@ public sealed partial class TorchBackend : IGradientBackend
         {
             using DisposeScope scope = torch.NewDisposeScope();
             TorchTensor flat = body().contiguous().view(shape.Count);
-            return new Tensor(new TorchStorage(_memory, _where, scope.Detach(flat), shape.Count), 0, shape);
+            return Tensor.Over(new TorchStorage(_memory, _where, scope.Detach(flat), shape.Count), 0, shape);
         }
         catch (Exception error)
         {

@@ -32,7 +32,8 @@ internal sealed class ModelParts(ISegmentingModel model, TimedBackend backend, B
         ModelPrompt prompt = model.BuildPrompt("What is the capital of the country of the flag on the left?", picture);
         int pagesEach = (context + PageSize) / PageSize;
         using KvStore store = model.CreateKvStore(pagesEach * 16, PageSize);
-        int[] slots = [.. prompt.Slots, .. Enumerable.Range(0, context).Select(i => i * 7 % model.Tokenizer.VocabularySize)];
+        int[] slots =
+            [.. prompt.Slots, .. Enumerable.Range(0, context).Select(i => i * 7 % model.Tokenizer.VocabularySize)];
         Array.Resize(ref slots, context);
         StepSequence[] whole = [Sequence(0, 0, context)];
         parts.Add(Take($"prompt of {context} slots", () => Step(whole)));

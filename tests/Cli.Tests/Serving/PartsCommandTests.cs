@@ -12,7 +12,7 @@ public sealed class PartsCommandTests(NanoFolder nano) : IClassFixture<NanoFolde
     {
         string output = Path.Combine(nano.Root, "parts");
         PxProcess.Result result = await PxProcess.RunAsync("", "bench", "parts", "--model", nano.Model, "--repeats",
-            "100", "--context", "208", "--out", output);
+            "30", "--context", "208", "--out", output);
         Assert.True(result.ExitCode == 0, result.Output + result.Errors);
         JsonElement[] parts = [.. JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(output, "parts.json")))
             .RootElement.GetProperty("parts").EnumerateArray()];

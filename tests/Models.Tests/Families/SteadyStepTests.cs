@@ -7,8 +7,8 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Models.Tests.Families;
 
-// What a decoding step of a real model allocates on the managed heap: nothing. Cli.Tests has the same for all threads of
-// a process.
+// What a decoding step of a real model allocates on the managed heap: nothing. Cli.Tests has the same for all threads
+// of a process.
 public sealed class SteadyStepTests : IDisposable
 {
     private const int Sequences = 4;
