@@ -82,7 +82,7 @@ public sealed class MisuseTests
     {
         using IGradientBackend backend = BackendsUnderTest.Create(BackendsUnderTest.Names[0]);
         using var scope = new TensorScope();
-        using var elsewhere = new Tensor(new ElsewhereStorage(), 0, new Shape(2));
+        using var elsewhere = Tensor.Over(new ElsewhereStorage(), 0, new Shape(2));
         string message = Assert.Throws<ArgumentException>(() => backend.Affine(elsewhere, 2)).Message;
         Assert.Contains("lives in ElsewhereStorage", message, StringComparison.Ordinal);
     }
