@@ -60,21 +60,61 @@ public sealed class KernelBenchmark : IDisposable
     }
 
     /// <summary>The other ops of a training or serving step, without peers.</summary>
-    public IEnumerable<KernelResult> Ops()
+    /// <remarks>
+    /// Operations are counted by instructions: one that is no multiply-add takes the place of one, so it counts as two
+    /// (17 instructions an exponential).
+    /// </remarks>
+    public IEnumerable<KernelResult> Ops() => [.. RowOps(), .. ShapeOps(), .. AttentionOps(), .. PictureOps(),
+        .. GradientProducts()];
+
+    private IEnumerable<KernelResult> RowOps()
     {
         using var scope = new TensorScope();
         Tensor x = Random(4096, 256);
         Tensor dy = Random(4096, 256);
         using var scale = new Weight("scale", Random(256));
         double bytes = x.Count * 4.0;
-        yield return Op("RmsNorm 4096x256", x.Count * 4.0, 2 * bytes, () => _backend.RmsNorm(x, scale, 1e-5f));
-        yield return Op("LayerNorm backward", x.Count * 12.0, 3 * bytes,
+        yield return Op("RmsNorm 4096x256", x.Count * 6.0, 2 * bytes, () => _backend.RmsNorm(x, scale, 1e-5f));
+        yield return Op("RmsNorm backward", x.Count * 20.0, 3 * bytes,
+            () => _backend.RmsNormBackward(x, scale, 1e-5f, dy, null));
+        yield return Op("LayerNorm", x.Count * 8.0, 2 * bytes, () => _backend.LayerNorm(x, scale, scale, 1e-5f));
+        yield return Op("LayerNorm backward", x.Count * 20.0, 3 * bytes,
             () => _backend.LayerNormBackward(x, scale, 1e-5f, dy, null, null));
-        yield return Op("Softmax 4096x256", x.Count * 20.0, 2 * bytes, () => _backend.Softmax(x));
-        yield return Op("GELU 1M", x.Count * 30.0, 2 * bytes, () => _backend.Unary(x, UnaryOp.Gelu));
-        yield return Op("SwiGLU 1M", x.Count * 22.0, 3 * bytes, () => _backend.SwiGlu(x, dy));
+        yield return Op("Softmax 4096x256", x.Count * 42.0, 2 * bytes, () => _backend.Softmax(x));
+        yield return Op("GELU 1M", x.Count * 68.0, 2 * bytes, () => _backend.Unary(x, UnaryOp.Gelu));
+        yield return Op("GELU backward", x.Count * 72.0, 3 * bytes,
+            () => _backend.UnaryBackward(x, x, dy, UnaryOp.Gelu));
+        yield return Op("SwiGLU 1M", x.Count * 44.0, 3 * bytes, () => _backend.SwiGlu(x, dy));
+        yield return Op("SwiGLU backward", x.Count * 58.0, 5 * bytes, () =>
+        {
+            (Tensor gate, Tensor up) = _backend.SwiGluBackward(x, dy, dy);
+            up.Dispose();
+            return gate;
+        });
         yield return Op("Add 1M", x.Count, 3 * bytes, () => _backend.Add(x, dy));
-        Tensor q = _backend.Reshape(x, new Shape(16, 256, 8, 32));
+    }
+
+    private IEnumerable<KernelResult> ShapeOps()
+    {
+        using var scope = new TensorScope();
+        Tensor x = Random(4096, 256);
+        Tensor heads = _backend.Reshape(x, new Shape(16, 256, 8, 32));
+        Tensor pixels = Random(8, 16, 16, 192);
+        Tensor turns = Random(256, 32);
+        double bytes = x.Count * 4.0;
+        yield return Op("slice columns", 0, bytes, () => _backend.Slice(x, 1, 64, 128));
+        yield return Op("concatenate columns", 0, 4 * bytes, () => _backend.Concat(1, x, x));
+        yield return Op("permute heads", 0, 2 * bytes, () => _backend.Permute(heads, 0, 2, 1, 3));
+        yield return Op("permute pixels to channels", 0, pixels.Count * 8.0,
+            () => _backend.Permute(pixels, 0, 3, 1, 2));
+        yield return Op("rotate", x.Count * 4.0, 2 * bytes, () => _backend.Rotate(heads, turns, turns));
+    }
+
+    private IEnumerable<KernelResult> AttentionOps()
+    {
+        using var scope = new TensorScope();
+        Tensor q = Random(16, 256, 8, 32);
+        double bytes = q.Count * 4.0;
         double full = 4.0 * 16 * 8 * 256 * 256 * 32;
         yield return Op("attention full 16x256x8x32", full, 4 * bytes,
             () => _backend.Attention(q, q, q, AttentionMask.Full, 0.2f));
@@ -87,10 +127,57 @@ public sealed class KernelBenchmark : IDisposable
             g.V.Dispose();
             return g.Q;
         });
+        Tensor cells = Random(4096, 1, 8, 16);
+        yield return Op("attention 4096x8 of one key", 0, cells.Count * 8.0,
+            () => _backend.Attention(cells, cells, cells, AttentionMask.Full, 0.2f));
+    }
+
+    private IEnumerable<KernelResult> PictureOps()
+    {
+        using var scope = new TensorScope();
         Tensor picture = Random(8, 128, 16, 16);
         using var filter = new Weight("filter", Random(128, 128, 3, 3));
-        yield return Op("conv 3x3 128->128 8x16x16", 2.0 * 8 * 256 * 128 * 128 * 9, picture.Count * 8.0,
+        using var scale = new Weight("scale", Random(128));
+        double flops = 2.0 * 8 * 256 * 128 * 128 * 9;
+        yield return Op("conv 3x3 128->128 8x16x16", flops, picture.Count * 8.0,
             () => _backend.Conv2d(picture, filter, null, 1, 1));
+        Tensor dFilter = _backend.Zeros(filter.Shape);
+        yield return Op("conv 3x3 backward", 2 * flops, picture.Count * 16.0,
+            () => _backend.Conv2dBackward(picture, filter, 1, 1, 1, picture, dFilter, null));
+        Tensor pixels = Random(8, 3, 256, 256);
+        using var patch = new Weight("patch", Random(192, 3, 16, 16));
+        yield return Op("conv 16x16 stride 16 3->192 8x256x256", 2.0 * 8 * 256 * 192 * 768, pixels.Count * 4.0,
+            () => _backend.Conv2d(pixels, patch, null, 16, 0));
+        Tensor masks = Random(24, 128, 16, 16);
+        using var up = new Weight("up", Random(128, 32, 2, 2));
+        yield return Op("transposed conv 2x2 128->32 24x16x16", 2.0 * 24 * 256 * 128 * 128, masks.Count * 8.0,
+            () => _backend.ConvTranspose2d(masks, up, null, 2));
+        yield return Op("channel norm 8x128x16x16", picture.Count * 8.0, picture.Count * 8.0,
+            () => _backend.ChannelNorm(picture, scale, scale, 1e-6f));
+        yield return Op("channel norm backward", picture.Count * 20.0, picture.Count * 12.0,
+            () => _backend.ChannelNormBackward(picture, scale, 1e-6f, picture, null, null));
+        Tensor logits = Random(48, 1, 64, 64);
+        yield return Op("enlarge 48x64x64 to 256x256", 48 * 65536 * 4.0, 48 * 65536 * 4.0,
+            () => _backend.Resize(logits, 256, 256, ResizeMode.Bilinear));
+    }
+
+    // What Linear's backward form costs beside its forward form.
+    private IEnumerable<KernelResult> GradientProducts()
+    {
+        using var scope = new TensorScope();
+        Tensor x = Random(768, 256);
+        Tensor dy = Random(768, 688);
+        using var weight = new Weight("weight", Random(688, 256));
+        Tensor dWeight = _backend.Zeros(weight.Shape);
+        double flops = 2.0 * 768 * 256 * 688;
+        double bytes = 4.0 * ((768 * (256 + 688)) + (256 * 688));
+        yield return Op("linear 768 x 256 -> 688, gradient of x", flops, bytes,
+            () => _backend.LinearBackwardInput(dy, weight));
+        yield return Op("linear 768 x 256 -> 688, gradient of the weight", flops, bytes, () =>
+        {
+            _backend.LinearBackwardWeight(x, dy, dWeight, null);
+            return _backend.Reshape(x, x.Shape);
+        });
     }
 
     /// <inheritdoc/>

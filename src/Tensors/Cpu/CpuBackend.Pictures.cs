@@ -99,21 +99,8 @@ public sealed unsafe partial class CpuBackend
     private void TurnedConvolution(in ConvShape shape, float* weight, float* dy, float* dx)
     {
         (int inputs, int outputs, int size) = (shape.InChannels, shape.OutChannels, shape.KernelHeight);
-        int square = size * size;
-        using Scratch turned = new(Memory, (long)inputs * outputs * square);
-        for (int c = 0; c < inputs; c++)
-        {
-            for (int m = 0; m < outputs; m++)
-            {
-                float* from = weight + (((long)m * inputs) + c) * square;
-                float* to = turned.Pointer + (((long)c * outputs) + m) * square;
-                for (int i = 0; i < square; i++)
-                {
-                    to[i] = from[square - 1 - i];
-                }
-            }
-        }
-
+        using Scratch turned = new(Memory, (long)inputs * outputs * size * size);
+        FilterTurning.Run(_context.Pool, weight, outputs, inputs, size * size, turned.Pointer);
         var back = new ConvShape(shape.Batch, outputs, shape.OutHeight, shape.OutWidth, inputs, size, size, 1,
             size - 1 - shape.Padding, 1);
         Conv2dCore(back, dy, turned.Pointer, null, dx);

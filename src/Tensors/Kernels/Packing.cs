@@ -114,6 +114,26 @@ internal static unsafe class Packing
             return;
         }
 
+        if (count == 12)
+        {
+            for (int i = 0; i < lines; i++, x += ldx, y += ldy)
+            {
+                Unsafe.CopyBlockUnaligned(y, x, 12 * sizeof(float));
+            }
+
+            return;
+        }
+
+        if (count == 8)
+        {
+            for (int i = 0; i < lines; i++, x += ldx, y += ldy)
+            {
+                Unsafe.CopyBlockUnaligned(y, x, 8 * sizeof(float));
+            }
+
+            return;
+        }
+
         for (int i = 0; i < lines; i++, x += ldx, y += ldy)
         {
             Unsafe.CopyBlockUnaligned(y, x, (uint)count * sizeof(float));
