@@ -63,7 +63,7 @@ internal unsafe struct ConvForwardJob<S, V> : IJob
             int k = Math.Min(Slice, Taps - k0);
             Patches.PackPixels(batch, first, count, k0, k, panel);
             PanelProduct<S, V, PanelsF32<S, V>>.Run(LeftSide<S, V>.At(Left, Outputs, k0), Outputs, (byte*)panel, k, y,
-                pixels, count, adds ? y : null, pixels);
+                pixels, count, adds ? y : null, pixels, null);
             adds = true;
         }
     }

@@ -71,7 +71,7 @@ internal unsafe struct ConvSpreadJob<S, V> : IJob
             Packing.Columns(y, first, count, k0, k, width, panel);
             float* left = LeftSide<S, V>.At(Left, taps, k0);
             PanelProduct<S, V, PanelsF32<S, V>>.Run(left, taps, (byte*)panel, k, matrix, width, width,
-                adds ? matrix : null, width);
+                adds ? matrix : null, width, null);
             adds = true;
         }
     }

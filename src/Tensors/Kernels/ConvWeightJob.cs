@@ -43,7 +43,7 @@ internal unsafe struct ConvWeightJob<S, V> : IJob
                 int k = Math.Min(Slice, Pixels - k0);
                 Pack(k0, k, first, count, panel);
                 PanelProduct<S, V, PanelsF32<S, V>>.Run(LeftSide<S, V>.At(Left, Outputs, k0), Outputs, (byte*)panel, k,
-                    c, Taps, count, c, Taps);
+                    c, Taps, count, c, Taps, null);
             }
         }
     }

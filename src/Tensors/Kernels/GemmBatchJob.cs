@@ -138,7 +138,7 @@ internal unsafe struct GemmBatchJob<S, V> : IJob
                 int columns = Math.Min(width, Shape.N - column);
                 Packing.Columns(b, column, columns, k0, k, width, panel);
                 PanelProduct<S, V, PanelsF32<S, V>>.Run(left, Shape.M, (byte*)panel, k, c + column, Shape.N, columns,
-                    k0 > 0 ? c + column : null, Shape.N);
+                    k0 > 0 ? c + column : null, Shape.N, null);
             }
         }
     }

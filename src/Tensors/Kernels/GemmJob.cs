@@ -132,8 +132,12 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         bool adds = Accumulate || k0 > 0;
         float* bias = adds || Bias is null ? null : Bias + column;
         int startStride = adds ? Ldc : 0;
-        byte* b = Panels + (panel * PanelLayout.PanelBytes<S, V, L>(Shape.K)) + PanelLayout.RowOffset<S, V, L>(k0);
+        long panelBytes = PanelLayout.PanelBytes<S, V, L>(Shape.K);
+        byte* b = Panels + (panel * panelBytes) + PanelLayout.RowOffset<S, V, L>(k0);
+
+        // A few rows read on through the panel, as fast as memory gives it: nothing can be asked for by the way.
+        byte* next = Streams ? null : b + panelBytes;
         float* c = C + ((long)row * Ldc) + column;
-        PanelProduct<S, V, L>.Run(packed, rows, b, k, c, Ldc, columns, adds ? c : bias, startStride);
+        PanelProduct<S, V, L>.Run(packed, rows, b, k, c, Ldc, columns, adds ? c : bias, startStride, next);
     }
 }

@@ -38,8 +38,8 @@ internal readonly struct PanelLeft<S, V> : ILeft
 /// </summary>
 internal static unsafe class MicroKernel
 {
-    // Rows of the panel that are asked for in advance: 4 KB of F32.
-    private const int Ahead = 32;
+    /// <summary>Rows of the panel that are asked for in advance: 4 KB of F32.</summary>
+    public const int Ahead = 32;
 
     /// <summary>The smallest height with a kernel that holds this many rows.</summary>
     public static int HeightFor(int rows) => rows switch
@@ -85,27 +85,40 @@ internal static unsafe class MicroKernel
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
+        where A : struct, ILeft =>
+        Run<S, V, L, A>(height, a, b, k, c, ldc, start, startStride, b + (Ahead * L.RowBytes), L.RowBytes);
+
+    /// <summary>
+    /// The same with a place of its own to ask for: each row of k asks for a row at <paramref name="fetch"/>, which
+    /// moves on by <paramref name="fetchStep"/> bytes.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Run<S, V, L, A>(int height, float* a, byte* b, int k, float* c, int ldc, float* start,
+        int startStride, byte* fetch, int fetchStep)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+        where L : struct, IPanels<S, V>
         where A : struct, ILeft
     {
         switch (height)
         {
             case 12:
-                Rows12<S, V, L, A>(a, b, k, c, ldc, start, startStride);
+                Rows12<S, V, L, A>(a, b, k, c, ldc, start, startStride, fetch, fetchStep);
                 break;
             case 8:
-                Rows8<S, V, L, A>(a, b, k, c, ldc, start, startStride);
+                Rows8<S, V, L, A>(a, b, k, c, ldc, start, startStride, fetch, fetchStep);
                 break;
             case 6:
-                Rows6<S, V, L, A>(a, b, k, c, ldc, start, startStride);
+                Rows6<S, V, L, A>(a, b, k, c, ldc, start, startStride, fetch, fetchStep);
                 break;
             case 4:
-                Rows4<S, V, L, A>(a, b, k, c, ldc, start, startStride);
+                Rows4<S, V, L, A>(a, b, k, c, ldc, start, startStride, fetch, fetchStep);
                 break;
             case 2:
-                Rows2<S, V, L, A>(a, b, k, c, ldc, start, startStride);
+                Rows2<S, V, L, A>(a, b, k, c, ldc, start, startStride, fetch, fetchStep);
                 break;
             case 1:
-                Rows1<S, V, L, A>(a, b, k, c, ldc, start, startStride);
+                Rows1<S, V, L, A>(a, b, k, c, ldc, start, startStride, fetch, fetchStep);
                 break;
             default:
                 throw new ArgumentOutOfRangeException(nameof(height), height, "No kernel of this height.");
@@ -136,7 +149,6 @@ internal static unsafe class MicroKernel
         where L : struct, IPanels<S, V>
     {
         const int LineBytes = 64;
-        b += Ahead * L.RowBytes;
         S.Prefetch((float*)b);
         if (L.RowBytes > LineBytes)
         {
@@ -164,7 +176,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows12<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride)
+        int startStride, byte* fetch, int fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -181,9 +193,11 @@ internal static unsafe class MicroKernel
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
+            fetch += L.HeaderBytes;
             for (; i < end; i++)
             {
-                FetchAhead<S, V, L>(b);
+                FetchAhead<S, V, L>(fetch);
+                fetch += fetchStep;
                 V left = L.Left(b, scaleLeft);
                 V right = L.Right(b, scaleRight);
                 V x = S.Splat(*a);
@@ -243,7 +257,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows8<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride)
+        int startStride, byte* fetch, int fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -259,9 +273,11 @@ internal static unsafe class MicroKernel
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
+            fetch += L.HeaderBytes;
             for (; i < end; i++)
             {
-                FetchAhead<S, V, L>(b);
+                FetchAhead<S, V, L>(fetch);
+                fetch += fetchStep;
                 V left = L.Left(b, scaleLeft);
                 V right = L.Right(b, scaleRight);
                 V x = S.Splat(*a);
@@ -305,7 +321,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows6<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride)
+        int startStride, byte* fetch, int fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -321,9 +337,11 @@ internal static unsafe class MicroKernel
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
+            fetch += L.HeaderBytes;
             for (; i < end; i++)
             {
-                FetchAhead<S, V, L>(b);
+                FetchAhead<S, V, L>(fetch);
+                fetch += fetchStep;
                 V left = L.Left(b, scaleLeft);
                 V right = L.Right(b, scaleRight);
                 V x = S.Splat(*a);
@@ -359,7 +377,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows4<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride)
+        int startStride, byte* fetch, int fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -374,9 +392,11 @@ internal static unsafe class MicroKernel
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
+            fetch += L.HeaderBytes;
             for (; i < end; i++)
             {
-                FetchAhead<S, V, L>(b);
+                FetchAhead<S, V, L>(fetch);
+                fetch += fetchStep;
                 V left = L.Left(b, scaleLeft);
                 V right = L.Right(b, scaleRight);
                 V x = S.Splat(*a);
@@ -404,7 +424,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows2<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride)
+        int startStride, byte* fetch, int fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -419,9 +439,11 @@ internal static unsafe class MicroKernel
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
+            fetch += L.HeaderBytes;
             for (; i < end; i++)
             {
-                FetchAhead<S, V, L>(b);
+                FetchAhead<S, V, L>(fetch);
+                fetch += fetchStep;
                 V left = L.Left(b, scaleLeft);
                 V right = L.Right(b, scaleRight);
                 V x = S.Splat(*a);
@@ -441,7 +463,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows1<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride)
+        int startStride, byte* fetch, int fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -456,9 +478,11 @@ internal static unsafe class MicroKernel
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
+            fetch += L.HeaderBytes;
             for (; i < end; i++)
             {
-                FetchAhead<S, V, L>(b);
+                FetchAhead<S, V, L>(fetch);
+                fetch += fetchStep;
                 V left = L.Left(b, scaleLeft);
                 V right = L.Right(b, scaleRight);
                 V x = S.Splat(*a);

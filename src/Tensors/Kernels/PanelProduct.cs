@@ -16,16 +16,29 @@ internal static unsafe class PanelProduct<S, V, L>
     /// <param name="columns">Columns of c: 2 * Width, or fewer at its edge.</param>
     /// <param name="start">What the products are added to: c itself, a bias, or null for nothing.</param>
     /// <param name="startStride">Elements from one row of the start to the next; 0 for a bias.</param>
+    /// <param name="next">What is read after this panel, to be asked for by the way; null for nothing.</param>
     public static void Run(float* a, int rows, byte* b, int k, float* c, int ldc, int columns, float* start,
-        int startStride)
+        int startStride, byte* next)
     {
+        // The first tile brings the panel itself. Those behind it have it in the cache and ask for a share of the next
+        // one each: else every panel's first tile would wait for the memory.
+        int shares = rows > 4 * S.TileRows ? 4 : rows > 2 * S.TileRows ? 2 : 1;
+        int shareStep = L.RowBytes / shares;
         for (int i = 0; i < rows; i += S.TileRows)
         {
+            byte* fetch = b + (MicroKernel.Ahead * L.RowBytes);
+            int step = L.RowBytes;
+            if (i > 0 && next is not null && i <= shares * S.TileRows)
+            {
+                fetch = next + (((i / S.TileRows) - 1) * (long)k * shareStep);
+                step = shareStep;
+            }
+
             int count = Math.Min(S.TileRows, rows - i);
             int height = MicroKernel.HeightFor(count);
             if (height == count && columns == 2 * S.Width)
             {
-                MicroKernel.Run<S, V, L>(height, a, b, k, c, ldc, start, startStride);
+                MicroKernel.Run<S, V, L, PackedLeft>(height, a, b, k, c, ldc, start, startStride, fetch, step);
             }
             else
             {
