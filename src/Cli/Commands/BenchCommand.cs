@@ -8,7 +8,8 @@ internal static class BenchCommand
     /// <summary>The command.</summary>
     public static Command Create() => new("bench", "Measure.")
     {
-        BenchKernelsCommand.Create(), BenchDecodeCommand.Create(), BenchPartsCommand.Create(),
-        BenchServeCommand.Create(), BenchGatewayCommand.Create(), BenchAbuseCommand.Create(),
+        BenchKernelsCommand.Create(), BenchDecodeCommand.Create(), BenchTrainCommand.Create(),
+        BenchPartsCommand.Create(), BenchServeCommand.Create(), BenchGatewayCommand.Create(),
+        BenchAbuseCommand.Create(),
     };
 }

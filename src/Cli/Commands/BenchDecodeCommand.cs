@@ -1,21 +1,28 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
+using PixSearch.Abstractions;
+using PixSearch.Cli.Bench.Decode;
 using PixSearch.Models.Text;
 using PixSearch.Models.Weights;
 using PixSearch.Tensors;
+using PixSearch.Tensors.Benchmarks;
 using Spectre.Console;
 
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// <c>px bench decode</c>: tokens a second of a 30 M-parameter LLaMA-type decoder with random weights.
+/// <c>px bench decode</c>: tokens a second of a 30 M-parameter LLaMA-type decoder with random weights, beside llama.cpp
+/// on the same weights where it is installed.
 /// </summary>
 internal static class BenchDecodeCommand
 {
-    private const int PageSize = 16;
-    private const int PromptTokens = 128;
-    private const int PrefillTokens = 512;
+    private const int Rounds = 5;
+
+    // Logits of the two engines may differ by the rounding of their types: llama.cpp keeps keys in F16 and rounds
+    // activations to the weights' type.
+    private const double DifferenceMax = 0.05;
+
+    private static readonly int[] s_batches = [1, 4, 16];
 
     // 8 layers of 4 * 512^2 + 3 * 512 * 1376, and two tables of 4096 * 512: 29.5 M.
     private static readonly LlamaConfig s_config = new()
@@ -33,88 +40,82 @@ internal static class BenchDecodeCommand
         var steps = new Option<int>("--steps")
         {
             Description = "Decoding steps to time.",
-            DefaultValueFactory = _ => 40,
+            DefaultValueFactory = _ => 60,
         };
-        var command = new Command("decode",
-            "Decoding and prefill of a 30 M-parameter LLaMA type, F32, BF16 and Q8 weights.") { steps };
-        command.SetAction(parsed => Run(Math.Clamp(parsed.GetValue(steps), 1, 1000)));
+        var llama = new Option<DirectoryInfo?>("--llama")
+        {
+            Description = $"Folder of llama.cpp's libraries; by default where this puts them: "
+                + LlamaCppLibrary.HowToInstall,
+        };
+        var command = new Command("decode", "Decoding and prefill of a 30 M-parameter LLaMA type, F32, BF16 and Q8 "
+            + "weights, beside llama.cpp.") { steps, llama };
+        command.SetAction(parsed => Run(Math.Clamp(parsed.GetValue(steps), Rounds, 1000),
+            parsed.GetValue(llama)?.FullName, parsed.InvocationConfiguration.Output));
         return command;
     }
 
-    private static void Run(int steps)
+    private static void Run(int steps, string? folder, TextWriter console)
     {
+        LlamaCppLibrary? library = LlamaCppLibrary.Open(folder, out string missing);
         using var backend = new CpuBackend();
-        var table = new Table().Title($"{backend.Name}: tokens a second (median step)");
-        table.AddColumns("weights", "batch 1", "batch 4", "batch 16", $"prefill of {PrefillTokens}");
+        var table = new Table().Title($"{backend.Name}: tokens a second (median){(library is null ? ""
+            : " / llama.cpp = median of ratios")}");
+        table.AddColumns(["weights", .. s_batches.Select(batch => $"batch {batch}"),
+            $"prefill of {DecodeBenchmark.PrefillTokens}", "logits apart"]);
+        string gguf = Path.Combine(Path.GetTempPath(), $"px-bench-{Environment.ProcessId}.gguf");
         foreach (WeightType type in Enum.GetValues<WeightType>())
         {
             using var store = new WeightStore(new RandomWeights(backend, 1));
             var model = new Llama(store.Root, s_config);
-            foreach (Weight weight in store.All)
+            try
             {
-                backend.Prepare(weight, type);
-            }
+                if (library is not null)
+                {
+                    GgufWriter.Write(gguf, s_config, store.All, type);
+                }
 
-            string[] rates =
-                [.. new[] { 1, 4, 16 }.Select(batch => Rate(batch / Decode(backend, model, batch, steps)))];
-            table.AddRow([type.ToString(), .. rates, Rate(PrefillTokens / Prefill(backend, model))]);
+                foreach (Weight weight in store.All)
+                {
+                    backend.Prepare(weight, type);
+                }
+
+                using var own = new OwnDecoder(backend, model);
+                using LlamaCppDecoder? peer = library is null ? null
+                    : new LlamaCppDecoder(library, gguf, s_config.VocabSize, NativePeers.ThreadCount);
+                table.AddRow([type.ToString(), .. Measure(own, peer, steps)]);
+            }
+            finally
+            {
+                File.Delete(gguf);
+            }
         }
 
         AnsiConsole.Write(table);
+        if (library is null)
+        {
+            console.WriteLine(missing);
+        }
     }
 
-    // Seconds of the median step, from a context of 128 tokens on.
-    private static double Decode(CpuBackend backend, Llama model, int batch, int steps)
+    private static IEnumerable<string> Measure(OwnDecoder own, LlamaCppDecoder? peer, int steps)
     {
-        int pagesEach = (PromptTokens + steps + PageSize - 1) / PageSize;
-        using KvStore pages = model.CreateKvStore(backend, pagesEach * batch, PageSize);
-        for (int s = 0; s < batch; s++)
+        var benchmark = new DecodeBenchmark(own, peer, s_config.VocabSize, Rounds);
+        string apart = "";
+        if (peer is not null)
         {
-            using var scope = new TensorScope();
-            Step(backend, model, pages, [Sequence(s, pagesEach, 0, PromptTokens, 0)], PromptTokens);
+            double difference = benchmark.Difference();
+            apart = string.Create(CultureInfo.InvariantCulture, $"{100 * difference:0.00} %");
+            if (!(difference <= DifferenceMax))
+            {
+                throw new PixException(PixErrorKind.Internal, $"The engines' logits are {apart} of the largest apart, "
+                    + "so they do not compute the same thing.");
+            }
         }
 
-        double[] seconds = new double[steps];
-        for (int step = 0; step < steps; step++)
-        {
-            using var scope = new TensorScope();
-            PagedSequence[] sequences =
-                [.. Enumerable.Range(0, batch).Select(s => Sequence(s, pagesEach, PromptTokens + step, 1, s))];
-            long start = Stopwatch.GetTimestamp();
-            Step(backend, model, pages, sequences, batch);
-            seconds[step] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        }
-
-        Array.Sort(seconds);
-        return seconds[steps / 2];
+        return [.. s_batches.Select(batch => Text(benchmark.Decode(batch, steps))), Text(benchmark.Prefill()), apart];
     }
 
-    private static double Prefill(CpuBackend backend, Llama model)
-    {
-        using KvStore pages = model.CreateKvStore(backend, PrefillTokens / PageSize, PageSize);
-        double best = double.PositiveInfinity;
-        for (int round = 0; round < 3; round++)
-        {
-            using var scope = new TensorScope();
-            long start = Stopwatch.GetTimestamp();
-            Step(backend, model, pages, [Sequence(0, PrefillTokens / PageSize, 0, PrefillTokens, 0)], PrefillTokens);
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
-        }
-
-        return best;
-    }
-
-    private static void Step(CpuBackend backend, Llama model, KvStore pages, PagedSequence[] sequences, int rows)
-    {
-        int[] ids = [.. Enumerable.Range(0, rows).Select(i => i * 37 % s_config.VocabSize)];
-        Tensor hidden = model.ForwardStep(backend, model.Embed(backend, ids), pages,
-            new PagedBatch { Sequences = sequences });
-        int[] last = [.. sequences.Select(s => s.RowStart + s.RowCount - 1)];
-        backend.ArgMax(model.Logits(backend, backend.Gather(hidden, last)));
-    }
-
-    private static PagedSequence Sequence(int index, int pagesEach, int start, int count, int row) =>
-        new(Enumerable.Range(index * pagesEach, pagesEach).ToArray(), row, count, start);
-
-    private static string Rate(double tokens) => tokens.ToString("0", CultureInfo.InvariantCulture);
+    private static string Text(DecodeRate rate) => rate.Peer is { } peer
+        ? string.Create(CultureInfo.InvariantCulture, $"{rate.Own:0} / {peer:0} = {rate.Ratio:0.00}")
+        : string.Create(CultureInfo.InvariantCulture, $"{rate.Own:0}");
 }

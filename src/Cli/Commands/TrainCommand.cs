@@ -10,6 +10,6 @@ internal static class TrainCommand
     {
         TrainNanoCommand.Create(),
         TrainRetrieverCommand.Create(),
-        TrainBenchCommand.Create(),
+        BenchTrainCommand.Create("bench"),
     };
 }

@@ -45,6 +45,9 @@ public sealed unsafe class NativePeers
         }
     }
 
+    /// <summary>Threads of the CPU engine, which peers get too.</summary>
+    public static int ThreadCount => KernelSettings.ThreadCount;
+
     /// <summary>Names of the libraries that were found.</summary>
     public IReadOnlyList<string> Names =>
         [.. new[] { _blas is null ? "" : "OpenBLAS", _dnnl is null ? "" : "oneDNN" }.Where(name => name.Length > 0)];
