@@ -27,7 +27,7 @@ internal sealed class OwnDecoder(CpuBackend backend, Llama model) : IDecoder
     /// <inheritdoc/>
     public int Prefill(int sequence, int start, ReadOnlySpan<int> tokens)
     {
-        using var scope = new TensorScope();
+        using var scope = TensorScope.Recycling();
         Tensor logits = Logits(tokens, [new PagedSequence(_pagesOf[sequence], 0, tokens.Length, start)]);
         _logits = new float[logits.Count];
         backend.Read(logits, _logits);
@@ -37,7 +37,7 @@ internal sealed class OwnDecoder(CpuBackend backend, Llama model) : IDecoder
     /// <inheritdoc/>
     public void Step(int position, ReadOnlySpan<int> tokens, Span<int> next)
     {
-        using var scope = new TensorScope();
+        using var scope = TensorScope.Recycling();
         var sequences = new PagedSequence[tokens.Length];
         for (int s = 0; s < sequences.Length; s++)
         {
