@@ -16,8 +16,9 @@ using Spectre.Console;
 namespace PixSearch.Cli.Commands;
 
 /// <summary>
-/// <c>px bench serve</c>: the engine under load, in this process: closed loop at several numbers of clients, the
-/// three pause policies on a search-heavy load with few pages, and an open loop near capacity.
+/// <c>px bench serve</c>: the engine under load, in this process: closed loop at several numbers of clients, an open
+/// loop near capacity, and the three pause policies side by side on a search-heavy load: long contexts, four searches
+/// each, pages for half of the clients, at several numbers of clients.
 /// </summary>
 internal static class BenchServeCommand
 {
@@ -40,11 +41,25 @@ internal static class BenchServeCommand
             new("--searches") { DefaultValueFactory = _ => 2, Description = "Searches of each answer (0-4)." };
         Option<double> latency =
             new("--latency") { DefaultValueFactory = _ => 50, Description = "Retrieval latency in ms." };
+        Option<int[]> policyClients = new("--policy-clients")
+        {
+            DefaultValueFactory = _ => [4, 8, 16],
+            Description = "Numbers of concurrent sessions in the policy runs; none: no policy runs.",
+            AllowMultipleArgumentsPerToken = true,
+            Arity = ArgumentArity.ZeroOrMore,
+        };
+        Option<double[]> policyLatency = new("--policy-latency")
+        {
+            DefaultValueFactory = _ => [50, 500],
+            Description = "Shortest and longest retrieval latency in ms in the policy runs; between them log-uniform.",
+            AllowMultipleArgumentsPerToken = true,
+            Arity = new ArgumentArity(2, 2),
+        };
         Option<int> pages =
-            new("--pages") { DefaultValueFactory = _ => 256, Description = "Pages in the policy runs." };
+            new("--pages") { DefaultValueFactory = _ => 512, Description = "Pages in the policy runs." };
         Option<int> context = new("--context")
         {
-            DefaultValueFactory = _ => 12,
+            DefaultValueFactory = _ => 30,
             Description = "Sentences before the question in the policy runs, as a conversation's history.",
         };
         Option<string> output =
@@ -52,11 +67,12 @@ internal static class BenchServeCommand
         Option<string> backend = BackendChoice.Option();
         var command = new Command("serve", "Load the engine: latencies, throughput, pause policies.")
         {
-            model, questions, clients, searches, latency, pages, context, output, backend,
+            model, questions, clients, searches, latency, policyClients, policyLatency, pages, context, output, backend,
         };
         command.SetAction((parsed, cancellation) => RunAsync(new Settings(
             AskSetup.FolderOf("model", parsed.GetValue(model)!), parsed.GetValue(questions), parsed.GetValue(clients)!,
-            parsed.GetValue(searches), parsed.GetValue(latency), parsed.GetValue(pages), parsed.GetValue(context),
+            parsed.GetValue(searches), parsed.GetValue(latency), parsed.GetValue(policyClients)!,
+            parsed.GetValue(policyLatency)!, parsed.GetValue(pages), parsed.GetValue(context),
             parsed.GetValue(output)!, parsed.GetValue(backend)), cancellation));
         return command;
     }
@@ -66,48 +82,69 @@ internal static class BenchServeCommand
         using IBackend backend = BackendChoice.Create(settings.Backend);
         using ISegmentingModel model = ModelFolder.Load(backend, settings.Model);
         var results = new List<ServeResult>();
+        (double, double) fixedLatency = (settings.LatencyMs, settings.LatencyMs);
         foreach (int clients in settings.Clients)
         {
             var load = new ServeLoad
             {
                 Questions = settings.Questions, Clients = clients, Searches = settings.Searches,
             };
-            results.Add(await MeasureAsync(model, settings, $"{clients} at a time", load, new EngineOptions(),
+            results.Add(await MeasureAsync(model, $"{clients} at a time", load, AllPages(model, load), fixedLatency,
                 cancellation));
         }
 
-        int most = settings.Clients.Max();
-        foreach (PausePolicy policy in Enum.GetValues<PausePolicy>())
-        {
-            var engine = new EngineOptions { PausePolicy = policy, PageCount = settings.Pages };
-            var load = new ServeLoad
-            {
-                Questions = settings.Questions, Clients = most, Searches = 4, Context = settings.Context,
-            };
-            string name = $"4 searches, {policy.ToString().ToLowerInvariant()}";
-            results.Add(await MeasureAsync(model, settings, name, load, engine, cancellation));
-        }
-
-        double rate = results[settings.Clients.Length - 1].QuestionsPerSecond * 0.8;
+        double rate = results[^1].QuestionsPerSecond * 0.8;
         var open = new ServeLoad { Questions = settings.Questions, Rate = rate, Searches = settings.Searches };
         string openName = string.Create(CultureInfo.InvariantCulture, $"open loop, {rate:0.0}/s");
-        results.Add(await MeasureAsync(model, settings, openName, open, new EngineOptions(), cancellation));
-        Report(settings, results);
+        results.Add(await MeasureAsync(model, openName, open, AllPages(model, open), fixedLatency, cancellation));
+        IReadOnlyList<PausePolicyPoint> points = await MeasurePoliciesAsync(model, settings, cancellation);
+        Report(settings, [.. results, .. points.Select(point => point.Result)],
+            points.Count == 0 ? [] : PausePolicyResult.Of(points));
         return 0;
     }
 
-    private static async Task<ServeResult> MeasureAsync(ISegmentingModel model, Settings settings, string name,
-        ServeLoad load,
-        EngineOptions engine, CancellationToken cancellation)
+    // Policies take turns at each number of clients, so that a machine that slows down meets all of them alike.
+    private static async Task<IReadOnlyList<PausePolicyPoint>> MeasurePoliciesAsync(ISegmentingModel model,
+        Settings settings, CancellationToken cancellation)
     {
-        // Policy runs have few pages on purpose, the others as many as all clients need.
+        var points = new List<PausePolicyPoint>();
+        double[] latency = settings.PolicyLatencyMs;
+        foreach (int clients in settings.PolicyClients)
+        {
+            foreach (PausePolicy policy in Enum.GetValues<PausePolicy>())
+            {
+                int fewest = (model.ContextLength / new EngineOptions().PageSize) + 1;
+                var engine = new EngineOptions
+                {
+                    PausePolicy = policy, PageCount = Math.Max(settings.Pages, fewest),
+                };
+                var load = new ServeLoad
+                {
+                    Questions = settings.Questions, Clients = clients, Searches = 4, Context = settings.Context,
+                };
+                string name = $"4 searches, {policy.ToString().ToLowerInvariant()}, {clients} at a time";
+                points.Add(new PausePolicyPoint(policy, clients, await MeasureAsync(model, name, load, engine,
+                    (latency[0], latency[1]), cancellation)));
+            }
+        }
+
+        return points;
+    }
+
+    private static EngineOptions AllPages(ISegmentingModel model, ServeLoad load)
+    {
+        var engine = new EngineOptions();
         int all = (Math.Max(load.Clients, 64) * model.ContextLength / engine.PageSize) + 1;
-        int fewest = (model.ContextLength / engine.PageSize) + 1;
-        bool few = engine.PageCount == settings.Pages;
-        engine = engine with { PageCount = few ? Math.Max(settings.Pages, fewest) : Math.Min(all, 4_096) };
+        return engine with { PageCount = Math.Min(all, 4_096) };
+    }
+
+    private static async Task<ServeResult> MeasureAsync(ISegmentingModel model, string name, ServeLoad load,
+        EngineOptions engine, (double Shortest, double Longest) latencyMs, CancellationToken cancellation)
+    {
         string script = ServeLoad.Script(load.Searches);
         var scripted = new ScriptedModel(model, _ => script);
-        var retriever = new DelayedRetriever(TimeSpan.FromMilliseconds(settings.LatencyMs), TimeProvider.System);
+        var retriever = new DelayedRetriever(TimeSpan.FromMilliseconds(latencyMs.Shortest),
+            TimeSpan.FromMilliseconds(latencyMs.Longest), TimeProvider.System);
         await using var node = new EmbeddedNode([scripted], retriever, [], new NodeOptions { Engine = engine });
         var runner = new ServeRunner(node, TimeProvider.System);
 
@@ -124,7 +161,8 @@ internal static class BenchServeCommand
         return result with { Engine = stats };
     }
 
-    private static void Report(Settings settings, IReadOnlyList<ServeResult> results)
+    private static void Report(Settings settings, IReadOnlyList<ServeResult> results,
+        IReadOnlyList<PausePolicyResult> policies)
     {
         var table = new Table();
         table.AddColumns("run", "q/s", "good/s", "tok/s", "TTFT p50/p99", "ITL p50/p99", "TTFM p50/p99",
@@ -139,9 +177,17 @@ internal static class BenchServeCommand
         }
 
         AnsiConsole.Write(table);
+        foreach (PausePolicyResult one in policies)
+        {
+            double drop = policies.First(other => other.Policy == PausePolicy.Drop).QuestionsPerSecond;
+            string text = string.Create(CultureInfo.InvariantCulture, $"{one.Policy}: {one.QuestionsPerSecond:0.00} "
+                + $"questions/s with p99 within {one.LimitMs:0} ms, {one.QuestionsPerSecond / drop:0.00} x drop");
+            AnsiConsole.MarkupLineInterpolated($"{text}");
+        }
+
         Directory.CreateDirectory(settings.Output);
         string json = Path.Combine(settings.Output, "serve.json");
-        File.WriteAllText(json, JsonSerializer.Serialize(new { settings, results }, s_json) + "\n");
+        File.WriteAllText(json, JsonSerializer.Serialize(new { settings, results, policies }, s_json) + "\n");
         string picture = Path.Combine(settings.Output, "serve.png");
         RgbImage chart = Chart.Bars("questions a second", ["questions/s"],
             [.. results.Select(result => new ChartGroup(result.Name, [result.QuestionsPerSecond]))]);
@@ -154,5 +200,5 @@ internal static class BenchServeCommand
     }
 
     private sealed record Settings(string Model, int Questions, int[] Clients, int Searches, double LatencyMs,
-        int Pages, int Context, string Output, string? Backend);
+        int[] PolicyClients, double[] PolicyLatencyMs, int Pages, int Context, string Output, string? Backend);
 }

@@ -9,19 +9,41 @@ namespace PixSearch.Inference.Engine;
 /// fill (half on
 /// average) and the pages of everybody who waits for that step. Times are measured: exponential averages, weight 1/8.
 /// </summary>
+/// <remarks>
+/// What rows cost is the slope of a line through the last steps (seconds over rows), not their mean rate: a step of a
+/// few decoding rows takes nearly as long as one without them, and rows that are computed again ride along with it. The
+/// mean rate of decoding steps would make a recomputation look ten times as dear as it is.
+/// </remarks>
 internal sealed class CostModel
 {
     private const double Weight = 0.125;
+    private const double SlopeWeight = 1.0 / 64;
 
     private readonly double[] _searchSeconds = [0.02, 0.02, 0.02];
     private double _rowsPerSecond = 2_000;
+    private double _meanRows;
+    private double _meanSeconds;
+    private double _rowVariance;
+    private double _covariance;
+    private bool _stepped;
     private double _admissionSeconds;
 
     /// <summary>Expected length of a search.</summary>
     public double SearchSeconds(SearchModality modality) => _searchSeconds[(int)modality];
 
-    /// <summary>Measured speed of prefill.</summary>
+    /// <summary>Measured rows a second over all kinds of steps: how fast a queue of work shrinks.</summary>
     public double RowsPerSecond => _rowsPerSecond;
+
+    /// <summary>What one more row adds to a step.</summary>
+    public double SecondsPerRow
+    {
+        get
+        {
+            // Steps of one size say nothing about a slope: then the mean rate is all there is.
+            double slope = _rowVariance > 1 ? _covariance / _rowVariance : 0;
+            return slope > 0 ? slope : 1 / Math.Max(1, _rowsPerSecond);
+        }
+    }
 
     /// <summary>A search took this long.</summary>
     public void ObserveSearch(SearchModality modality, double seconds) =>
@@ -40,10 +62,24 @@ internal sealed class CostModel
     /// <summary>A step of this many rows took this long.</summary>
     public void ObserveStep(int rows, double seconds)
     {
-        if (seconds > 0)
+        if (seconds <= 0)
         {
-            _rowsPerSecond += Weight * ((rows / seconds) - _rowsPerSecond);
+            return;
         }
+
+        _rowsPerSecond += Weight * ((rows / seconds) - _rowsPerSecond);
+        if (!_stepped)
+        {
+            (_meanRows, _meanSeconds, _stepped) = (rows, seconds, true);
+            return;
+        }
+
+        // Exponentially weighted least squares; prompts are rare among steps, so the memory is longer.
+        (double dx, double dy) = (rows - _meanRows, seconds - _meanSeconds);
+        _meanRows += SlopeWeight * dx;
+        _meanSeconds += SlopeWeight * dy;
+        _rowVariance = (1 - SlopeWeight) * (_rowVariance + (SlopeWeight * dx * dx));
+        _covariance = (1 - SlopeWeight) * (_covariance + (SlopeWeight * dx * dy));
     }
 
     /// <summary>Waste of keeping minus waste of recomputing; above 0 the pages should go.</summary>
@@ -57,7 +93,7 @@ internal sealed class CostModel
         // A search that already ran longer than expected is expected to run as long again (memoryless with a heavy
         // tail).
         double rest = Math.Max(SearchSeconds(modality) - elapsedSeconds, elapsedSeconds);
-        double prefill = rows / Math.Max(1, _rowsPerSecond);
+        double prefill = rows * SecondsPerRow;
         return (rest * pages) - (prefill * ((pages * 0.5) + pagesOthers));
     }
 }

@@ -43,25 +43,29 @@ internal sealed class SearchDispatcher(IRetriever retriever, Action<Action<Engin
 
     private async Task RunAsync(SearchCall call, CancellationTokenSource cancellation)
     {
-        RetrievalResult? result = null;
-        Exception? error = null;
+        // The span ends before the engine hears of the result: it never outlives its parent.
+        (RetrievalResult? result, Exception? error) = await SearchAsync(call, cancellation.Token).ConfigureAwait(false);
+        _underWay.TryRemove(new KeyValuePair<string, CancellationTokenSource>(call.SessionId, cancellation));
+        post(core => core.CompleteSearch(call.SessionId, call.Turn, result, error));
+        cancellation.Dispose();
+    }
+
+    private async Task<(RetrievalResult? Result, Exception? Error)> SearchAsync(SearchCall call,
+        CancellationToken cancellation)
+    {
         using Activity? span = EngineTrace.StartSearch(call);
         try
         {
-            result = await retriever.SearchAsync(call.Query, cancellation.Token).ConfigureAwait(false);
+            RetrievalResult result = await retriever.SearchAsync(call.Query, cancellation).ConfigureAwait(false);
+            span?.SetTag("pixsearch.search.hits", result.Hits.Count);
+            return (result, null);
         }
         catch (Exception caught)
         {
             // Whatever it is, the session goes on: with partial evidence, or with the error if the index itself is
             // wrong.
-            error = caught;
             span?.SetStatus(ActivityStatusCode.Error).SetTag("error.type", caught.GetType().Name);
+            return (null, caught);
         }
-
-        span?.SetTag("pixsearch.search.hits", result?.Hits.Count ?? 0);
-
-        _underWay.TryRemove(new KeyValuePair<string, CancellationTokenSource>(call.SessionId, cancellation));
-        post(core => core.CompleteSearch(call.SessionId, call.Turn, result, error));
-        cancellation.Dispose();
     }
 }
