@@ -20,7 +20,7 @@ public sealed class FactChangerTests(ITestOutputHelper output)
     {
         using var world = new TinyWorld();
         var changer = new FactChanger(world.Tokenizer);
-        Sample sample = Make("multihop", "What is the code of the money of the flag on the right?", Hops, ownsMask: true);
+        Sample sample = Make("multihop", "Which code has the money of the flag on the right?", Hops, true);
         int titles = 0;
         for (ulong seed = 0; seed < 200; seed++)
         {
@@ -35,8 +35,8 @@ public sealed class FactChangerTests(ITestOutputHelper output)
             string money = Between(blocks[0], "; currency ", "; ");
             string code = Between(blocks[1], "currency code ", "; ");
             Assert.Equal($"<information>{money}: ", blocks[1][..(15 + money.Length)]);
-            Assert.EndsWith($" is {title}. Its currency is {money}<search>currency code of {money}</search>{blocks[1]}. "
-                + $"The currency code is {code}.", changed.Trajectory, StringComparison.Ordinal);
+            Assert.EndsWith($" is {title}. Its currency is {money}<search>currency code of {money}</search>{blocks[1]}"
+                + $". The currency code is {code}.", changed.Trajectory, StringComparison.Ordinal);
             titles += title == "Japan" ? 0 : 1;
         }
 
@@ -49,7 +49,7 @@ public sealed class FactChangerTests(ITestOutputHelper output)
         using var world = new TinyWorld();
         var changer = new FactChanger(world.Tokenizer);
         Sample sample = Make("text", "Tell me the area of Aruba.", "<search>area of Aruba</search><information>"
-            + "Aruba: capital Oranjestad; area 180 sq km</information>The area of Aruba is 180 sq km.", ownsMask: false);
+            + "Aruba: capital Oranjestad; area 180 sq km</information>The area of Aruba is 180 sq km.", false);
         var areas = new HashSet<string>(StringComparer.Ordinal);
         for (ulong seed = 0; seed < 100; seed++)
         {
@@ -74,7 +74,7 @@ public sealed class FactChangerTests(ITestOutputHelper output)
     public void Change_WithoutFacts_IsTheSampleItself(string trajectory)
     {
         using var world = new TinyWorld();
-        Sample sample = Make("none", "How many wheels?", trajectory, ownsMask: false);
+        Sample sample = Make("none", "How many wheels?", trajectory, false);
         Assert.Same(sample, new FactChanger(world.Tokenizer).Change(sample, new SeededRandom(1)));
     }
 

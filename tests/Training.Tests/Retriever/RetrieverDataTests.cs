@@ -1,3 +1,4 @@
+using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Autodiff;
 using PixSearch.Imaging;
@@ -110,7 +111,8 @@ public sealed class RetrieverDataTests
             };
             File.WriteAllBytes(Path.Combine(world.Folder, "kb", $"{entity.Name}.png"),
                 PictureCodec.EncodePng(new RgbImage(32, 32, colour)));
-            lines.Add($$"""{"id":"{{entity.Id}}","title":"{{entity.Name}}","text":"","picture":"{{entity.Name}}.png"}""");
+            lines.Add(JsonSerializer.Serialize(
+                new { id = entity.Id, title = entity.Name, text = "", picture = $"{entity.Name}.png" }));
         }
 
         File.WriteAllLines(Path.Combine(world.Folder, "kb", "documents.jsonl"), lines);
