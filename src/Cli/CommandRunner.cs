@@ -44,7 +44,7 @@ internal static class CommandRunner
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // What the system says of a path that a user named: no room, no permission, a file for a folder.
-            Console.Error.WriteLine($"px: {error.Message.ReplaceLineEndings(" ")}");
+            Console.Error.WriteLine($"px: {PlainText.OneLine(error.Message)}");
             return BadInput;
         }
     }

@@ -10,6 +10,7 @@ internal static class ConfigJson
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         WriteIndented = true,
+        RespectNullableAnnotations = true,
     };
 
     public static T Parse<T>(string json)

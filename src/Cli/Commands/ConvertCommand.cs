@@ -54,7 +54,7 @@ internal static class ConvertCommand
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out =
             new AnsiConsoleOutput(Console.Error) });
         console.Status().Start("Converting", status => notes = CheckpointConverter.Convert(checkpoint, target, folder,
-            new StatusProgress(name => status.Status(Markup.Escape(name)))));
+            new StatusProgress(name => status.Status(Markup.Escape(PlainText.OneLine(name))))));
         output.WriteLine($"{checkpoint.Layout} written to {folder} as {type}");
         foreach (string note in notes)
         {

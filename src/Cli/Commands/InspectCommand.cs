@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using PixSearch.Abstractions;
 using PixSearch.Models.Checkpoints;
 using PixSearch.Models.Checkpoints.Published;
 using PixSearch.Models.Weights;
@@ -45,7 +46,7 @@ internal static class InspectCommand
                 foreach (TensorEntry entry in checkpoint.Source.Tensors.Values
                     .OrderBy(entry => entry.Name, StringComparer.Ordinal))
                 {
-                    output.WriteLine($"  {entry}  {Bytes(entry.ByteCount)}");
+                    output.WriteLine($"  {PlainText.OneLine($"{entry}")}  {Bytes(entry.ByteCount)}");
                 }
             }
 
@@ -87,6 +88,7 @@ internal static class InspectCommand
         if (checkpoint.Check() is not { } check)
         {
             output.WriteLine($"{checkpoint.Layout} is no whole model of a known family: nothing to compare with.");
+            PrintParts(output, checkpoint.Source.Tensors.Values);
             return 0;
         }
 
@@ -99,6 +101,18 @@ internal static class InspectCommand
         bool complete = check.Missing.Count + check.Misshaped.Count == 0;
         output.WriteLine(complete ? "complete" : "incomplete");
         return complete ? 0 : 1;
+    }
+
+    // What a part of a model, or a model that is not known here, is made of.
+    private static void PrintParts(TextWriter output, IEnumerable<TensorEntry> entries)
+    {
+        foreach (IGrouping<string, TensorEntry> part in entries
+            .GroupBy(entry => string.Join('.', entry.Name.Split('.', 3).SkipLast(1).Take(2)))
+            .OrderBy(part => part.Key, StringComparer.Ordinal).Take(50))
+        {
+            output.WriteLine($"  {PlainText.OneLine(part.Key),-40}  {part.Count()} tensors, "
+                + Bytes(part.Sum(entry => entry.ByteCount)));
+        }
     }
 
     private static void Load(TextWriter output, PublishedCheckpoint checkpoint, string? backendName,
@@ -121,7 +135,7 @@ internal static class InspectCommand
             output.WriteLine($"{what}: {items.Count}");
             foreach (string item in items.Take(50))
             {
-                output.WriteLine($"  {item}");
+                output.WriteLine($"  {PlainText.OneLine(item)}");
             }
 
             if (items.Count > 50)

@@ -73,9 +73,10 @@ internal sealed record TrainArguments(string Config, IReadOnlyList<string> Data,
     double? Minutes,
     long? Steps, IReadOnlyList<string> From)
 {
-    /// <summary>Fills weights from <c>--from</c>, unless the run is resumed.</summary>
+    /// <summary>Fills weights from <c>--from</c>, unless the run is resumed. Each file is read once.</summary>
     public void LoadInto(IReadOnlyList<Weight> weights)
     {
+        var fileOf = new Dictionary<Weight, string>();
         foreach (string from in Resume ? [] : From)
         {
             int colon = from.LastIndexOf(':');
@@ -88,7 +89,16 @@ internal sealed record TrainArguments(string Config, IReadOnlyList<string> Data,
                     $"--from {from}: no weight's name begins with '{prefix}'; see 'px inspect {file}'.");
             }
 
-            TrainingCheckpoint.LoadWeights(file, chosen);
+            foreach (Weight weight in chosen)
+            {
+                fileOf[weight] = file; // a later one wins
+            }
+        }
+
+        foreach (IGrouping<string, Weight> group in weights.Where(fileOf.ContainsKey)
+            .GroupBy(weight => fileOf[weight], StringComparer.Ordinal))
+        {
+            TrainingCheckpoint.LoadWeights(group.Key, [.. group]);
         }
     }
 

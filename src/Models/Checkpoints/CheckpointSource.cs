@@ -46,18 +46,8 @@ public static class CheckpointSource
     /// <summary>Opens one file by what is in it: a zip is PyTorch's, anything else must be safetensors.</summary>
     internal static ITensorSource OpenFile(string path)
     {
-        if (!File.Exists(path))
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no file '{path}'.");
-        }
-
-        Span<byte> start = stackalloc byte[4];
-        using (FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read))
-        {
-            start = start[..stream.ReadAtLeast(start, 4, throwOnEndOfStream: false)];
-        }
-
-        bool isZip = start.SequenceEqual("PK\u0003\u0004"u8);
+        byte[] start = InputFile.Open(path, "checkpoint", ReadStart);
+        bool isZip = start.AsSpan().SequenceEqual("PK\u0003\u0004"u8);
         bool isTorchByName = Path.GetExtension(path) is ".bin" or ".pth" or ".pt";
         if (isZip || isTorchByName)
         {
@@ -74,5 +64,12 @@ public static class CheckpointSource
             file.Dispose();
             throw;
         }
+    }
+
+    private static byte[] ReadStart(string path)
+    {
+        byte[] start = new byte[4];
+        using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        return start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
     }
 }

@@ -68,7 +68,7 @@ internal static class ElementConverter
     }
 
     /// <summary>
-    /// Reads integers or booleans; a U64 above the signed range throws <see cref="OverflowException"/>.
+    /// Reads integers or booleans; a U64 above the signed range becomes <see cref="long.MaxValue"/>.
     /// </summary>
     public static void ToI64(ElementType type, ReadOnlySpan<byte> bytes, Span<long> destination)
     {
@@ -162,7 +162,7 @@ internal static class ElementConverter
         ElementType.I32 => BinaryPrimitives.ReadInt32LittleEndian(bytes),
         ElementType.I16 => BinaryPrimitives.ReadInt16LittleEndian(bytes),
         ElementType.I8 => (sbyte)bytes[0],
-        ElementType.U64 => checked((long)BinaryPrimitives.ReadUInt64LittleEndian(bytes)),
+        ElementType.U64 => (long)Math.Min(BinaryPrimitives.ReadUInt64LittleEndian(bytes), long.MaxValue),
         ElementType.U32 => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
         ElementType.U16 => BinaryPrimitives.ReadUInt16LittleEndian(bytes),
         ElementType.U8 => bytes[0],

@@ -21,6 +21,7 @@ public sealed class LoraSource : ITensorSource
 {
     private const string MarkA = ".lora_A";
     private const string MarkB = ".lora_B";
+    private const string AnyMark = ".lora_";
 
     private readonly ITensorSource _base;
     private readonly Dictionary<string, TensorEntry> _entries = new(StringComparer.Ordinal);
@@ -46,11 +47,18 @@ public sealed class LoraSource : ITensorSource
             AddPlain(adapters);
         }
 
+        if (adapters is not null && source.Tensors.Keys.FirstOrDefault(IsAdapter) is { } own)
+        {
+            problems.Add($"the checkpoint holds adapters of its own ('{own}'): merge those first, with px convert");
+        }
+
+        CheckScale(settings, problems);
         FindAdapters(adapters ?? source, settings, problems);
         if (problems.Count > 0)
         {
             throw new PixException(PixErrorKind.BrokenArtifact,
-                $"The adapters of {Origin} do not fit: {string.Join("; ", problems.Take(20))}.");
+                $"The adapters of {Origin} do not fit: {string.Join("; ", problems.Take(20))}"
+                + (problems.Count > 20 ? $" and {problems.Count - 20} more." : "."));
         }
     }
 
@@ -68,7 +76,7 @@ public sealed class LoraSource : ITensorSource
 
     /// <summary>True when a checkpoint holds adapters that are not merged.</summary>
     public static bool HasAdapters(ITensorSource source) =>
-        source.Tensors.Keys.Any(name => name.Contains(MarkA + ".", StringComparison.Ordinal));
+        source.Tensors.Keys.Any(IsAdapter);
 
     /// <inheritdoc/>
     public void ReadF32(string name, long start, Span<float> destination)
@@ -131,12 +139,27 @@ public sealed class LoraSource : ITensorSource
             .Replace(".modules_to_save.default.", ".", StringComparison.Ordinal);
     }
 
+    private static bool IsAdapter(string name) => name.Contains(AnyMark, StringComparison.Ordinal);
+
+    private static void CheckScale(LoraSettings settings, List<string> problems)
+    {
+        if (!float.IsFinite(settings.Alpha))
+        {
+            problems.Add($"alpha is {settings.Alpha}, which is no number");
+        }
+
+        if (settings.Rank < 1)
+        {
+            problems.Add($"r is {settings.Rank}; it must be at least 1");
+        }
+    }
+
     // modules_to_save keeps the untrained original beside the trained copy.
     private void AddPlain(ITensorSource source)
     {
         foreach (TensorEntry entry in source.Tensors.Values)
         {
-            if (entry.Name.Contains(".lora_", StringComparison.Ordinal)
+            if (IsAdapter(entry.Name)
                 || entry.Name.Contains(".original_module.", StringComparison.Ordinal))
             {
                 continue;
@@ -150,12 +173,15 @@ public sealed class LoraSource : ITensorSource
 
     private void FindAdapters(ITensorSource source, LoraSettings settings, List<string> problems)
     {
+        var halves = new HashSet<string>(source.Tensors.Keys.Where(IsAdapter), StringComparer.Ordinal);
         foreach (TensorEntry a in source.Tensors.Values.Where(entry =>
             entry.Name.Contains(MarkA + ".", StringComparison.Ordinal)))
         {
+            halves.Remove(a.Name);
             int mark = a.Name.LastIndexOf(MarkA, StringComparison.Ordinal);
             string layer = Unwrapped(a.Name[..mark] + ".weight");
             string nameB = string.Concat(a.Name.AsSpan(0, mark), MarkB, a.Name.AsSpan(mark + MarkA.Length));
+            halves.Remove(nameB);
             string module = layer[..^".weight".Length];
             bool isTarget = settings.Targets is null || settings.Targets.Any(target =>
                 module == target || module.EndsWith("." + target, StringComparison.Ordinal));
@@ -171,7 +197,11 @@ public sealed class LoraSource : ITensorSource
             {
                 problems.Add($"'{nameB}' is missing");
             }
-            else if (entry.Shape.Rank != 2 || a.Shape.Rank != 2 || b.Shape != new Shape(entry.Shape[0], a.Shape[0])
+            else if (_adapters.ContainsKey(layer))
+            {
+                problems.Add($"'{a.Name}' is a second adapter of '{layer}'");
+            }
+            else if (entry.Shape.Rank != 2 || a.Shape.Rank != 2 || a.Shape[0] < 1 || b.Shape != new Shape(entry.Shape[0], a.Shape[0])
                 || a.Shape[1] != entry.Shape[1] || (settings.Rank ?? a.Shape[0]) != a.Shape[0])
             {
                 problems.Add($"'{a.Name}' {a.Shape} and '{nameB}' {b.Shape} do not fit {layer} {entry.Shape}"
@@ -184,6 +214,9 @@ public sealed class LoraSource : ITensorSource
                 _adapters[layer] = new Adapter(source, a.Name, nameB, r, entry.Shape[1], scale);
             }
         }
+
+        // lora_embedding_A, lora_magnitude_vector (DoRA), halves of a pair: what is left out would change the numbers.
+        problems.AddRange(halves.Order(StringComparer.Ordinal).Select(name => $"'{name}' is no half of a known pair"));
     }
 
     private (float[] A, float[] B) ReadAdapter(string name, Adapter adapter)

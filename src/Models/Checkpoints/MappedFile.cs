@@ -28,11 +28,7 @@ internal sealed unsafe class MappedFile : IDisposable
     public MappedFile(string path)
     {
         Path = path;
-        if (!File.Exists(path))
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no file '{path}'.");
-        }
-
+        InputFile.Require(path, "checkpoint");
         try
         {
             using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
@@ -48,10 +44,11 @@ internal sealed unsafe class MappedFile : IDisposable
             _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _start);
             _start += _view.PointerOffset;
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or NotSupportedException)
         {
             _map?.Dispose();
-            throw new PixException(PixErrorKind.BrokenArtifact, $"'{path}' cannot be read: {error.Message}", error);
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"'{path}' cannot be read: {error.Message.ReplaceLineEndings(" ")}", error);
         }
     }
 

@@ -88,19 +88,29 @@ public static class SafetensorsWriter
             .ThenBy(tensor => tensor.Entry.Name, StringComparer.Ordinal)];
         byte[] header = MakeHeader(inOrder, metadata);
         string temporary = path + ".partial";
-        using (FileStream stream = new(temporary, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16))
+        try
         {
-            Span<byte> length = stackalloc byte[8];
-            BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
-            stream.Write(length);
-            stream.Write(header);
-            foreach (TensorPayload tensor in inOrder)
-            {
-                WriteData(stream, tensor);
-            }
+            WriteAll(temporary, header, inOrder);
+            File.Move(temporary, path, overwrite: true);
         }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
 
-        File.Move(temporary, path, overwrite: true);
+    private static void WriteAll(string path, byte[] header, TensorPayload[] inOrder)
+    {
+        using FileStream stream = new(path, FileMode.Create, FileAccess.Write, FileShare.None, 1 << 16);
+        Span<byte> length = stackalloc byte[8];
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        stream.Write(length);
+        stream.Write(header);
+        foreach (TensorPayload tensor in inOrder)
+        {
+            WriteData(stream, tensor);
+        }
     }
 
     private static void WriteData(FileStream stream, TensorPayload tensor)

@@ -120,8 +120,10 @@ public sealed class ShardedSource : ITensorSource
         }
 
         using ITensorSource shard = _open(path);
+        HashSet<string> extra = [.. shard.Tensors.Keys];
         foreach (string name in names)
         {
+            extra.Remove(name);
             if (shard.Tensors.TryGetValue(name, out TensorEntry? entry))
             {
                 _entries[name] = entry;
@@ -133,29 +135,15 @@ public sealed class ShardedSource : ITensorSource
             }
         }
 
-        foreach (string extra in shard.Tensors.Keys.Except(names))
-        {
-            problems.Add($"'{file}' holds '{extra}', which the index does not name");
-        }
+        problems.AddRange(extra.Select(name => $"'{file}' holds '{name}', which the index does not name"));
     }
 
     private static Dictionary<string, string> ReadIndex(string path)
     {
-        var file = new FileInfo(path);
-        if (!file.Exists)
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no file '{path}'.");
-        }
-
-        if (file.Length > IndexLengthMax)
-        {
-            throw new PixException(PixErrorKind.BrokenArtifact,
-                $"'{path}' has {file.Length} bytes; an index of more than {IndexLengthMax} is not read.");
-        }
-
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+            using JsonDocument document =
+                JsonDocument.Parse(InputFile.ReadAll(path, "index of shards", IndexLengthMax));
             var map = new Dictionary<string, string>(StringComparer.Ordinal);
             foreach (JsonProperty property in document.RootElement.GetProperty("weight_map").EnumerateObject())
             {

@@ -17,7 +17,9 @@ internal sealed class StoredZip
     private const uint LocalSignature = 0x04034B50;
     private const int EndLength = 22;
     private const int CommentLengthMax = 65535;
-    private const int CentralLengthMax = 256 << 20;
+
+    // 46 bytes and a name for each tensor: 300,000 of them.
+    private const int CentralLengthMax = 32 << 20;
 
     private readonly MappedFile _file;
     private readonly Dictionary<string, (long Offset, long Length)> _entries = new(StringComparer.Ordinal);

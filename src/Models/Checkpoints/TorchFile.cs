@@ -5,14 +5,18 @@ namespace PixSearch.Models.Checkpoints;
 
 /// <summary>
 /// A PyTorch checkpoint (<c>.bin</c>, <c>.pth</c>, <c>.pt</c>) of version 1.6 or later: a mapped zip whose pickle is
-/// read by
-/// <see cref="Unpickler"/>. Tensors may share storages and have any strides; a dict under <c>state_dict</c>,
-/// <c>model</c> or
-/// <c>module</c> at the top is taken for the state dict.
+/// read by <see cref="Unpickler"/>. Tensors may share storages and have any strides; a dict under <c>state_dict</c>,
+/// <c>model</c> or <c>module</c> at the top is taken for the state dict.
 /// </summary>
 public sealed class TorchFile : ITensorSource
 {
-    private const long PickleLengthMax = 256L << 20;
+    // A state dict of 1,000 tensors has a pickle of 150 KB.
+    private const long PickleLengthMax = 64L << 20;
+
+    // Tied tables and aliases show numbers twice, PLUM's prompt encoder three times. A view of stride 0 could show a
+    // gigabyte of every byte.
+    private const int ShownPerByteMax = 4;
+    private const long ShownFree = 64L << 20;
     private const long RunElementsMax = 1 << 20;
 
     private static readonly string[] s_wrappers = ["state_dict", "model", "module"];
@@ -20,6 +24,7 @@ public sealed class TorchFile : ITensorSource
     private readonly MappedFile _file;
     private readonly Dictionary<string, TensorEntry> _entries = new(StringComparer.Ordinal);
     private readonly Dictionary<string, (PickleTensor Tensor, long DataOffset)> _tensors = new(StringComparer.Ordinal);
+    private long _shown;
 
     /// <summary>Opens a file and reads its pickle; no tensor is read. Throws <see cref="PixException"/>.</summary>
     public TorchFile(string path)
@@ -242,7 +247,15 @@ public sealed class TorchFile : ITensorSource
         }
 
         var shape = new Shape(Array.ConvertAll(tensor.Sizes, size => (int)size));
-        _entries[name] = new TensorEntry(name, storage.Type, shape);
+        var entry = new TensorEntry(name, storage.Type, shape);
+        _shown += entry.ByteCount;
+        if (_shown > (ShownPerByteMax * _file.Length) + ShownFree)
+        {
+            throw Broken($"its tensors up to '{name}' show {_shown} bytes of a file of {_file.Length}, more than "
+                + $"{ShownPerByteMax} times what is there");
+        }
+
+        _entries[name] = entry;
         _tensors[name] = (tensor, offset);
     }
 

@@ -7,9 +7,8 @@ namespace PixSearch.Models.Checkpoints;
 
 /// <summary>
 /// Reads Python pickles (protocols 2 to 5) of PyTorch state dicts. It never runs anything: a pickle may name only what
-/// is in
-/// <see cref="s_allowed"/>, whose meaning is fixed here; every other name is refused and told. Memory is in proportion
-/// to the pickle's length.
+/// is in <see cref="s_allowed"/>, whose meaning is fixed here; every other name is refused and told. Nothing recurses,
+/// and memory and time are bounded by <see cref="ValuesMax"/>, however the pickle refers to itself.
 /// </summary>
 internal sealed class Unpickler
 {
@@ -37,6 +36,13 @@ internal sealed class Unpickler
     private const string OrderedDict = "collections.OrderedDict";
     private const string TorchSize = "torch.Size";
 
+    /// <summary>
+    /// Most values that a pickle may make, remember or copy. A tensor takes about 35, so that this is 120,000 tensors in
+    /// one file; without it a file of empty dicts would take a hundred times its length, and one long list named again
+    /// and again the square of it.
+    /// </summary>
+    internal const int ValuesMax = 4 << 20;
+
     private static readonly object s_mark = new();
 
     private readonly ReadOnlyMemory<byte> _bytes;
@@ -44,6 +50,7 @@ internal sealed class Unpickler
     private readonly List<object?> _stack = [];
     private readonly Dictionary<long, object?> _memo = [];
     private int _at;
+    private long _values;
 
     private Unpickler(ReadOnlyMemory<byte> bytes, string path)
     {
@@ -163,14 +170,11 @@ internal sealed class Unpickler
         switch (code)
         {
             case (byte)'q':
-                _memo[Take(1)[0]] = Peek();
-                return true;
+                return Remember(Take(1)[0]);
             case (byte)'r':
-                _memo[BinaryPrimitives.ReadUInt32LittleEndian(Take(4))] = Peek();
-                return true;
+                return Remember(BinaryPrimitives.ReadUInt32LittleEndian(Take(4)));
             case 0x94: // MEMOIZE
-                _memo[_memo.Count] = Peek();
-                return true;
+                return Remember(_memo.Count);
             case (byte)'h':
                 return Push(Recall(Take(1)[0]));
             case (byte)'j':
@@ -234,17 +238,28 @@ internal sealed class Unpickler
             case OrderedDict when arguments.Length == 0:
                 return new PickleMap();
             case OrderedDict when arguments is [List<object?> pairs]:
-                var map = new PickleMap();
-                foreach (object? pair in pairs)
-                {
-                    object?[] both = pair is List<object?> list ? [.. list] : pair as object?[] ?? [];
-                    map.Set(CheckKey(both.Length == 2 ? both[0] : null), both.Length == 2 ? both[1] : null);
-                }
-
-                return map;
+                return MapOf(pairs);
             default:
                 throw Broken($"a call of {Describe(callee)} with {arguments.Length} arguments is not understood");
         }
+    }
+
+    private PickleMap MapOf(List<object?> pairs)
+    {
+        Spend(pairs.Count);
+        var map = new PickleMap();
+        foreach (object? pair in pairs)
+        {
+            (object? key, object? value) = pair switch
+            {
+                object?[] and [var first, var second] => (first, second),
+                List<object?> and [var first, var second] => (first, second),
+                _ => throw Broken("an OrderedDict is made of something other than pairs"),
+            };
+            map.Set(CheckKey(key), value);
+        }
+
+        return map;
     }
 
     private PickleStorage ReadStorage(object? id)
@@ -258,8 +273,12 @@ internal sealed class Unpickler
         throw Broken("a persistent id is not that of a torch storage");
     }
 
-    private long[] ReadSizes(object?[] values) =>
-        Array.ConvertAll(values, value => value is long size ? size : throw Broken("a size or stride is not a number"));
+    private long[] ReadSizes(object?[] values)
+    {
+        Spend(values.Length);
+        return Array.ConvertAll(values, value =>
+            value is long size ? size : throw Broken("a size or stride is not a number"));
+    }
 
     private void SetItems(object?[] items)
     {
@@ -286,8 +305,31 @@ internal sealed class Unpickler
     private object? Recall(long index) =>
         _memo.TryGetValue(index, out object? value) ? value : throw Broken($"memo {index} was never set");
 
+    private bool Remember(long index)
+    {
+        // Python numbers what it remembers from 0 on, and nothing is remembered that took no byte.
+        if (index > _bytes.Length)
+        {
+            throw Broken($"memo {index} is set in a pickle of {_bytes.Length} bytes");
+        }
+
+        Spend(1);
+        _memo[index] = Peek();
+        return true;
+    }
+
+    private void Spend(int values)
+    {
+        _values += values;
+        if (_values > ValuesMax)
+        {
+            throw Broken($"there are over {ValuesMax} values, more than any state dict has");
+        }
+    }
+
     private bool Push(object? value)
     {
+        Spend(1);
         _stack.Add(value);
         return true;
     }

@@ -16,9 +16,8 @@ public sealed class LisaModel : LlavaSamModel
     /// <summary>A model over weights that it takes over.</summary>
     /// <exception cref="PixSearch.Abstractions.PixException">The tokenizer does not fit the model.</exception>
     public LisaModel(IBackend backend, WeightStore weights, LlavaSamNetwork network, ITokenizer tokenizer)
-        : base(backend, weights, network, tokenizer)
+        : base(backend, weights, network, tokenizer, SegmentToken)
     {
-        TokenCheck.Require(tokenizer, network.Sizes.TextConfig.VocabSize, [SegmentToken]);
         (_network, _segment) = (network, tokenizer.IdOf(SegmentToken));
     }
 

@@ -9,54 +9,22 @@ namespace PixSearch.Models.Families;
 /// <summary>
 /// LLaVA as the engine uses it: what the segmenting families are built on. It answers, and owns no masks.
 /// </summary>
-public sealed class LlavaModel : ISegmentingModel
+public sealed class LlavaModel : DecoderModel
 {
-    private readonly WeightStore _weights;
-    private readonly SequenceStepper _stepper;
-    private readonly HashSet<int> _ends;
-
     /// <summary>A model over weights that it takes over.</summary>
     /// <exception cref="PixSearch.Abstractions.PixException">The tokenizer does not fit the model.</exception>
     public LlavaModel(IBackend backend, WeightStore weights, LlavaNetwork network, ITokenizer tokenizer)
-    {
-        (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
-        _stepper = new SequenceStepper(backend, network.Text, image => Own(image).Rows);
-        string[] marks = network.Config.MmUseImStartEnd ? ["<im_start>", "<im_end>"] : [];
-        TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
-            [PixSearchPrompt.Begin, PixSearchPrompt.End, .. marks]);
-        _ends = [tokenizer.IdOf(PixSearchPrompt.End)];
-    }
+        : base(backend, weights, network.Config.Name, network.Text, tokenizer, [PixSearchPrompt.End],
+            network.Config.MmUseImStartEnd ? PixSearchPrompt.Needed : [PixSearchPrompt.Begin]) => Network = network;
 
     /// <inheritdoc/>
-    public ModelFamily Family => ModelFamily.Llava;
-
-    /// <inheritdoc/>
-    public string Name => Network.Config.Name;
-
-    /// <inheritdoc/>
-    public IBackend Backend { get; }
-
-    /// <inheritdoc/>
-    public ITokenizer Tokenizer { get; }
-
-    /// <inheritdoc/>
-    public int ContextLength => Network.Config.TextConfig.MaxPositionEmbeddings;
-
-    /// <inheritdoc/>
-    public int HiddenSize => Network.Config.TextConfig.HiddenSize;
-
-    /// <inheritdoc/>
-    public IReadOnlySet<int> EndTokens => _ends;
+    public override ModelFamily Family => ModelFamily.Llava;
 
     /// <summary>The modules.</summary>
     public LlavaNetwork Network { get; }
 
     /// <inheritdoc/>
-    public KvStore CreateKvStore(int pageCount, int pageSize) =>
-        Network.Text.CreateKvStore(Backend, pageCount, pageSize);
-
-    /// <inheritdoc/>
-    public ModelPrompt BuildPrompt(string question, RgbImage? picture)
+    public override ModelPrompt BuildPrompt(string question, RgbImage? picture)
     {
         int slots = picture is null ? 0 : Network.PictureSlots;
         if (slots == 0 || Network.Config.MmUseImStartEnd)
@@ -76,7 +44,7 @@ public sealed class LlavaModel : ISegmentingModel
     }
 
     /// <inheritdoc/>
-    public IImageEncoding EncodeImage(RgbImage picture)
+    public override IImageEncoding EncodeImage(RgbImage picture)
     {
         using var scope = new TensorScope();
         int side = Network.Config.VisionConfig.ImageSize;
@@ -87,23 +55,12 @@ public sealed class LlavaModel : ISegmentingModel
     }
 
     /// <inheritdoc/>
-    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) =>
-        _stepper.Step(sequences, store);
+    public override IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden) => [];
 
-    /// <inheritdoc/>
-    public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden) => [];
+    internal override Tensor RowsOf(IImageEncoding image) => Own<Encoding>(image).Rows;
 
-    /// <inheritdoc/>
-    public Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden) =>
-        groundings.Count == 0
-            ? Backend.Zeros(new Shape(0, image.Height, image.Width))
-            : throw new ArgumentException("LLaVA owns no masks.", nameof(groundings));
-
-    /// <inheritdoc/>
-    public void Dispose() => _weights.Dispose();
-
-    private static Encoding Own(IImageEncoding image) => image as Encoding
-        ?? throw new ArgumentException($"An encoding of type {image.GetType().Name} is of another model.");
+    private protected override Tensor MaskLogits(IImageEncoding image, IReadOnlyList<Grounding> groundings,
+        Tensor hidden) => throw new ArgumentException("LLaVA owns no masks.", nameof(groundings));
 
     private sealed class Encoding(Tensor rows, RgbImage picture) : IImageEncoding
     {

@@ -11,45 +11,14 @@ namespace PixSearch.Models.Families;
 
 /// <summary>What PixSearch, LISA and GLaMM share towards the engine: LLaVA's pictures and prompt, SAM's
 /// features.</summary>
-public abstract class LlavaSamModel : IPromptedModel
+public abstract class LlavaSamModel : DecoderModel, IPromptedModel
 {
     private readonly LlavaSamNetwork _network;
-    private readonly HashSet<int> _ends;
-    private readonly SequenceStepper _stepper;
 
     private protected LlavaSamModel(IBackend backend, WeightStore weights, LlavaSamNetwork network,
-        ITokenizer tokenizer)
-    {
-        (Backend, Weights, _network, Tokenizer) = (backend, weights, network, tokenizer);
-        _stepper = new SequenceStepper(backend, network.Text, image => Own(image).Rows);
-        TokenCheck.Require(tokenizer, network.Sizes.TextConfig.VocabSize,
-            [PixSearchPrompt.Begin, PixSearchPrompt.End, "<im_start>", "<im_end>"]);
-        _ends = [tokenizer.IdOf(PixSearchPrompt.End)];
-    }
-
-    /// <inheritdoc/>
-    public abstract ModelFamily Family { get; }
-
-    /// <inheritdoc/>
-    public string Name => _network.Sizes.Name;
-
-    /// <inheritdoc/>
-    public IBackend Backend { get; }
-
-    /// <inheritdoc/>
-    public ITokenizer Tokenizer { get; }
-
-    /// <inheritdoc/>
-    public int ContextLength => _network.Sizes.TextConfig.MaxPositionEmbeddings;
-
-    /// <inheritdoc/>
-    public int HiddenSize => _network.Sizes.TextConfig.HiddenSize;
-
-    /// <inheritdoc/>
-    public IReadOnlySet<int> EndTokens => _ends;
-
-    /// <summary>The weights by name.</summary>
-    public WeightStore Weights { get; }
+        ITokenizer tokenizer, params string[] needed)
+        : base(backend, weights, network.Sizes.Name, network.Text, tokenizer, [PixSearchPrompt.End],
+            [.. PixSearchPrompt.Needed, .. needed]) => _network = network;
 
     /// <summary>The picture as the vision transformer of a configuration reads it.</summary>
     public static PreparedPicture PrepareForText(LlavaSamConfig config, RgbImage picture) =>
@@ -62,16 +31,12 @@ public abstract class LlavaSamModel : IPromptedModel
         PicturePreprocessor.SamPadded(picture, config.SamConfig.ImageSize);
 
     /// <inheritdoc/>
-    public KvStore CreateKvStore(int pageCount, int pageSize) =>
-        _network.Text.CreateKvStore(Backend, pageCount, pageSize);
-
-    /// <inheritdoc/>
-    public ModelPrompt BuildPrompt(string question, RgbImage? picture) => new(PixSearchPrompt.Build(
+    public override ModelPrompt BuildPrompt(string question, RgbImage? picture) => new(PixSearchPrompt.Build(
         Tokenizer, question, picture is null ? 0 : _network.PictureSlots, _network.Sizes.SystemPrompt,
         _network.Sizes.PictureTemplate));
 
     /// <inheritdoc/>
-    public IImageEncoding EncodeImage(RgbImage picture)
+    public override IImageEncoding EncodeImage(RgbImage picture)
     {
         using var scope = new TensorScope();
         Tensor rows = _network.EncodeForText(Backend, PrepareForText(_network.Sizes, picture).ToTensor(Backend));
@@ -86,30 +51,9 @@ public abstract class LlavaSamModel : IPromptedModel
         _network.SamEncoder, _network.Prompts, _network.Masks, picture);
 
     /// <inheritdoc/>
-    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) =>
-        _stepper.Step(sequences, store);
-
-    /// <inheritdoc/>
-    public abstract IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden);
-
-    /// <inheritdoc/>
-    public Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden)
-    {
-        SamImageEncoding own = Own(image);
-        if (groundings.Count == 0)
-        {
-            return Backend.Zeros(new Shape(0, own.Height, own.Width));
-        }
-
-        using var scope = new TensorScope();
-        Tensor masks = DecodeLowResolution(own.Features, groundings, hidden);
-        return scope.Keep(own.ToOriginal(Backend, masks, _network.Sizes.SamConfig.ImageSize));
-    }
-
-    /// <inheritdoc/>
     public IReadOnlyList<SegmentedTarget> SegmentPrompts(IImageEncoding image, IReadOnlyList<SamPrompt> prompts)
     {
-        SamImageEncoding own = Own(image);
+        SamImageEncoding own = Own<SamImageEncoding>(image);
         var targets = new SegmentedTarget[prompts.Count];
         using var scope = new TensorScope();
         Tensor[] sparse = [.. prompts.Select(own.Scale)
@@ -138,11 +82,14 @@ public abstract class LlavaSamModel : IPromptedModel
         return targets;
     }
 
-    /// <inheritdoc/>
-    public void Dispose()
+    internal override Tensor RowsOf(IImageEncoding image) => Own<SamImageEncoding>(image).Rows;
+
+    private protected override Tensor MaskLogits(IImageEncoding image, IReadOnlyList<Grounding> groundings,
+        Tensor hidden)
     {
-        Weights.Dispose();
-        GC.SuppressFinalize(this);
+        SamImageEncoding own = Own<SamImageEncoding>(image);
+        Tensor masks = DecodeLowResolution(own.Features, groundings, hidden);
+        return own.ToOriginal(Backend, masks, _network.Sizes.SamConfig.ImageSize);
     }
 
     /// <summary>
@@ -157,7 +104,4 @@ public abstract class LlavaSamModel : IPromptedModel
         PreparedPicture prepared = PicturePreprocessor.Normalize(resized, PixelNormalization.Sam, side, side);
         return _network.EncodeForMasks(Backend, prepared.ToTensor(Backend));
     }
-
-    private static SamImageEncoding Own(IImageEncoding image) => image as SamImageEncoding
-        ?? throw new ArgumentException($"An encoding of type {image.GetType().Name} is of another model.");
 }

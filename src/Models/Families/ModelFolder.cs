@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Models.Checkpoints;
@@ -30,7 +31,7 @@ public static class ModelFolder
     public const string WeightsFile = "model.safetensors";
 
     // The largest known configuration has some 30 KB.
-    private const long ConfigLengthMax = 16L << 20;
+    internal const long ConfigLengthMax = 16L << 20;
 
     private static readonly string[] s_types =
     [
@@ -143,16 +144,9 @@ public static class ModelFolder
     /// <exception cref="PixException">NotFound; BrokenArtifact when it is absurdly large.</exception>
     public static string ReadConfig(string folder)
     {
-        var file = new FileInfo(Path.Combine(folder, ConfigFile));
-        if (!file.Exists)
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no model configuration '{file.FullName}'.");
-        }
-
-        return file.Length <= ConfigLengthMax
-            ? File.ReadAllText(file.FullName)
-            : throw new PixException(PixErrorKind.BrokenArtifact,
-                $"'{file.FullName}' has {file.Length} bytes; a configuration has at most {ConfigLengthMax}.");
+        string path = Path.GetFullPath(Path.Combine(folder, ConfigFile));
+        byte[] bytes = InputFile.ReadAll(path, "model configuration", ConfigLengthMax);
+        return Encoding.UTF8.GetString(bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? bytes.AsSpan(3) : bytes);
     }
 
     // Positions are multiplied by 2 pi G: a G rounded to 8 bits would shift them all.

@@ -23,6 +23,9 @@ public static class PixSearchPrompt
     /// <summary>GLaMM's, where LLaVA, LISA and PLUM put the picture on a line of its own.</summary>
     public const string GlammPictureTemplate = "The <image> provides an overview of the picture.\n";
 
+    /// <summary>Tokens besides the end token without which no picture can be shown.</summary>
+    internal static string[] Needed { get; } = [Begin, "<im_start>", "<im_end>"];
+
     private const string LineOfItsOwn = PicturePlace + "\n";
 
     /// <summary>The prompt in slots; the answer's first token follows with a space in front.</summary>

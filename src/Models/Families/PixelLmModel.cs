@@ -10,60 +10,34 @@ namespace PixSearch.Models.Families;
 
 /// <summary>
 /// PixelLM as the engine uses it: six codebook tokens <c>[SEG0] .. [SEG5]</c> a mask. The authors hide the padding of a
-/// picture
-/// from the language model as keys; here its slots are left out and the positions of the others kept, which is the
-/// same.
+/// picture from the language model as keys; here its slots are left out and the positions of the others kept, which is
+/// the same.
 /// </summary>
-public sealed class PixelLmModel : ISegmentingModel
+public sealed class PixelLmModel : DecoderModel
 {
-    private readonly WeightStore _weights;
-    private readonly SequenceStepper _stepper;
-    private readonly HashSet<int> _ends;
+    private static readonly string[] s_segments =
+        [.. Enumerable.Range(0, PixelLmConfig.TokensPerTarget).Select(i => $"[SEG{i}]")];
+
     private readonly HashSet<int> _segments;
 
     /// <summary>A model over weights that it takes over.</summary>
     /// <exception cref="PixSearch.Abstractions.PixException">The tokenizer does not fit the model.</exception>
     public PixelLmModel(IBackend backend, WeightStore weights, PixelLmNetwork network, ITokenizer tokenizer)
+        : base(backend, weights, network.Config.Name, network.Text, tokenizer, [PixSearchPrompt.End],
+            [.. PixSearchPrompt.Needed, .. s_segments])
     {
-        (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
-        _stepper = new SequenceStepper(backend, network.Text, image => Own(image).Rows, Place);
-        string[] segments = [.. Enumerable.Range(0, PixelLmConfig.TokensPerTarget).Select(i => $"[SEG{i}]")];
-        TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
-            [PixSearchPrompt.Begin, PixSearchPrompt.End, "<im_start>", "<im_end>", .. segments]);
-        _ends = [tokenizer.IdOf(PixSearchPrompt.End)];
-        _segments = [.. segments.Select(tokenizer.IdOf)];
+        Network = network;
+        _segments = [.. s_segments.Select(tokenizer.IdOf)];
     }
 
     /// <inheritdoc/>
-    public ModelFamily Family => ModelFamily.PixelLm;
-
-    /// <inheritdoc/>
-    public string Name => Network.Config.Name;
-
-    /// <inheritdoc/>
-    public IBackend Backend { get; }
-
-    /// <inheritdoc/>
-    public ITokenizer Tokenizer { get; }
-
-    /// <inheritdoc/>
-    public int ContextLength => Network.Config.TextConfig.MaxPositionEmbeddings;
-
-    /// <inheritdoc/>
-    public int HiddenSize => Network.Config.TextConfig.HiddenSize;
-
-    /// <inheritdoc/>
-    public IReadOnlySet<int> EndTokens => _ends;
+    public override ModelFamily Family => ModelFamily.PixelLm;
 
     /// <summary>The modules.</summary>
     public PixelLmNetwork Network { get; }
 
     /// <inheritdoc/>
-    public KvStore CreateKvStore(int pageCount, int pageSize) =>
-        Network.Text.CreateKvStore(Backend, pageCount, pageSize);
-
-    /// <inheritdoc/>
-    public ModelPrompt BuildPrompt(string question, RgbImage? picture)
+    public override ModelPrompt BuildPrompt(string question, RgbImage? picture)
     {
         int[] rows = [];
         if (picture is not null)
@@ -78,7 +52,7 @@ public sealed class PixelLmModel : ISegmentingModel
     }
 
     /// <inheritdoc/>
-    public IImageEncoding EncodeImage(RgbImage picture)
+    public override IImageEncoding EncodeImage(RgbImage picture)
     {
         using var scope = new TensorScope();
         PixelLmConfig config = Network.Config;
@@ -92,14 +66,11 @@ public sealed class PixelLmModel : ISegmentingModel
             prepared, picture);
     }
 
-    /// <inheritdoc/>
-    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) => _stepper.Step(sequences, store);
-
     /// <summary>
     /// Groups of six codebook tokens, in the order of the text. As in the authors' code their ids are not checked, and
     /// a number of tokens that is no multiple of six gives no masks at all.
     /// </summary>
-    public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden)
+    public override IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden)
     {
         var at = new List<int>();
         for (int i = 1; i < slots.Length; i++)
@@ -115,25 +86,18 @@ public sealed class PixelLmModel : ISegmentingModel
             : [.. at.Chunk(PixelLmConfig.TokensPerTarget).Select(six => new Grounding(six[0], six[^1] + 1, six))];
     }
 
-    /// <inheritdoc/>
-    public Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden)
-    {
-        Encoding own = Own(image);
-        if (groundings.Count == 0)
-        {
-            return Backend.Zeros(new Shape(0, own.Height, own.Width));
-        }
+    internal override Tensor RowsOf(IImageEncoding image) => Own<Encoding>(image).Rows;
 
-        using var scope = new TensorScope();
+    private protected override Tensor MaskLogits(IImageEncoding image, IReadOnlyList<Grounding> groundings,
+        Tensor hidden)
+    {
+        Encoding own = Own<Encoding>(image);
         int[] before = [.. groundings.SelectMany(TokensOf).Select(slot => slot - 1)];
         Tensor masks = Network.DecodeMasks(Backend, own.Features, Backend.Gather(hidden, before));
         masks = SamPostprocess.ToOriginal(Backend, masks, Network.Config.InputSize, own.ValidHeight, own.ValidWidth,
             own.Height, own.Width);
-        return scope.Keep(Backend.Reshape(masks, new Shape(groundings.Count, own.Height, own.Width)));
+        return Backend.Reshape(masks, new Shape(groundings.Count, own.Height, own.Width));
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _weights.Dispose();
 
     /// <summary>
     /// Which cells of a grid show the picture: PyTorch's "nearest" of the valid pixels to the grid of patches, and of
@@ -164,7 +128,7 @@ public sealed class PixelLmModel : ISegmentingModel
     }
 
     // Slots of the picture stand where they would in the full grid; what follows it as if none had been left out.
-    private void Place(StepSequence sequence, StepPositions positions)
+    internal override void Place(StepSequence sequence, StepPositions positions)
     {
         ReadOnlySpan<int> prompt = sequence.Prompt.Slots;
         int first = prompt.IndexOfAnyInRange(int.MinValue, -1);
@@ -182,9 +146,6 @@ public sealed class PixelLmModel : ISegmentingModel
                 : i + skipped);
         }
     }
-
-    private static Encoding Own(IImageEncoding image) => image as Encoding
-        ?? throw new ArgumentException($"An encoding of type {image.GetType().Name} is of another model.");
 
     private sealed class Encoding(Tensor rows, Tensor[] features, int slots, PreparedPicture prepared, RgbImage picture)
         : IImageEncoding

@@ -8,11 +8,10 @@ using PixSearch.Tensors;
 namespace PixSearch.Models.Families;
 
 /// <summary>
-/// Pixel-SAIL on SOLO as the engine uses it: <c>&lt;vision&gt;</c>, patches, <c>&lt;/vision&gt;</c> see each other;
-/// every
-/// <c>[SEG]</c> owns a mask, from its own hidden state and those of the patches.
+/// Pixel-SAIL on SOLO as the engine uses it: <c>&lt;vision&gt;</c>, patches, <c>&lt;/vision&gt;</c> see each other, and
+/// a patch's position is its row and column.
 /// </summary>
-public sealed class PixelSailModel : IVisualPromptModel
+public sealed class PixelSailModel : SailModel
 {
     private const string VisionStart = "<vision>";
     private const string VisionEnd = "</vision>";
@@ -23,22 +22,11 @@ public sealed class PixelSailModel : IVisualPromptModel
     // The picture is the first thing in the sequence: <vision> is slot 0.
     private const int FirstPatch = 1;
 
-    private readonly WeightStore _weights;
-    private readonly SequenceStepper _stepper;
-    private readonly HashSet<int> _ends;
-    private readonly int _segment;
-
     /// <summary>A model over weights that it takes over.</summary>
     /// <exception cref="PixSearch.Abstractions.PixException">The tokenizer does not fit the model.</exception>
     public PixelSailModel(IBackend backend, WeightStore weights, PixelSailNetwork network, ITokenizer tokenizer)
-    {
-        (Backend, _weights, Network, Tokenizer) = (backend, weights, network, tokenizer);
-        _stepper = new SequenceStepper(backend, network.Text, RowsOf, Place);
-        TokenCheck.Require(tokenizer, network.Config.TextConfig.VocabSize,
-            [VisionStart, VisionEnd, PatchToken, End, "<|im_start|>", TurnEnd, LisaModel.SegmentToken]);
-        _ends = [tokenizer.IdOf(End), tokenizer.IdOf(TurnEnd)];
-        _segment = tokenizer.IdOf(LisaModel.SegmentToken);
-    }
+        : base(backend, weights, network.Config.Name, network.Text, network.Head, tokenizer, [End, TurnEnd],
+            [VisionStart, VisionEnd, PatchToken, "<|im_start|>"]) => Network = network;
 
     /// <summary>
     /// Tokens that the authors' code adds to the base model's, in this order; the last is never used.
@@ -52,36 +40,11 @@ public sealed class PixelSailModel : IVisualPromptModel
     /// <summary>The answer that the paper puts in the model's mouth when it gave no <c>[SEG]</c>.</summary>
     public const string ForcedAnswer = "It is [SEG].";
 
-    /// <inheritdoc/>
-    public ModelFamily Family => ModelFamily.PixelSail;
-
-    /// <inheritdoc/>
-    public string Name => Network.Config.Name;
-
-    /// <inheritdoc/>
-    public IBackend Backend { get; }
-
-    /// <inheritdoc/>
-    public ITokenizer Tokenizer { get; }
-
-    /// <inheritdoc/>
-    public int ContextLength => Network.Config.TextConfig.MaxPositionEmbeddings;
-
-    /// <inheritdoc/>
-    public int HiddenSize => Network.Config.TextConfig.HiddenSize;
-
-    /// <inheritdoc/>
-    public IReadOnlySet<int> EndTokens => _ends;
-
     /// <summary>The modules.</summary>
     public PixelSailNetwork Network { get; }
 
     /// <inheritdoc/>
-    public KvStore CreateKvStore(int pageCount, int pageSize) =>
-        Network.Text.CreateKvStore(Backend, pageCount, pageSize);
-
-    /// <inheritdoc/>
-    public ModelPrompt BuildPrompt(string question, RgbImage? picture)
+    public override ModelPrompt BuildPrompt(string question, RgbImage? picture)
     {
         string safe = PromptText.Defuse(Tokenizer, question.Trim(), VisualPrompt.IsToken);
         int[] text = Tokenizer.Encode($"<|im_start|>user\n{safe}{TurnEnd}\n");
@@ -100,10 +63,7 @@ public sealed class PixelSailModel : IVisualPromptModel
     }
 
     /// <inheritdoc/>
-    public IImageEncoding EncodeImage(RgbImage picture) => EncodeImage(picture, []);
-
-    /// <inheritdoc/>
-    public IImageEncoding EncodeImage(RgbImage picture, IReadOnlyList<VisualPrompt> prompts)
+    public override IImageEncoding EncodeImage(RgbImage picture, IReadOnlyList<VisualPrompt> prompts)
     {
         using var scope = new TensorScope();
         PixelSailConfig config = Network.Config;
@@ -114,40 +74,18 @@ public sealed class PixelSailModel : IVisualPromptModel
         Tensor patches = Backend.From(Flatten(prepared, config.PatchSize),
             new Shape(tokens.Length, 3 * config.PatchSize * config.PatchSize));
         Tensor rows = Network.EmbedPatches(Backend, patches, Tokenizer.IdOf(PatchToken), tokens);
-        return new Encoding(TensorScope.Detach(rows), gridHeight, gridWidth, picture);
+        return new PatchEncoding(TensorScope.Detach(rows), gridHeight, gridWidth, picture);
     }
 
-    /// <inheritdoc/>
-    public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store) => _stepper.Step(sequences, store);
-
-    /// <inheritdoc/>
-    public IReadOnlyList<Grounding> Ground(ReadOnlySpan<int> slots, Tensor hidden) =>
-        SegmentTokens.Find(slots, hidden, _segment);
-
-    /// <inheritdoc/>
-    public Tensor DecodeMasks(IImageEncoding image, IReadOnlyList<Grounding> groundings, Tensor hidden)
+    internal override void Place(StepSequence sequence, StepPositions positions)
     {
-        Encoding own = Own(image);
-        if (groundings.Count == 0)
-        {
-            return Backend.Zeros(new Shape(0, own.Height, own.Width));
-        }
-
-        using var scope = new TensorScope();
-        Tensor patches = Backend.Slice(hidden, 0, FirstPatch, own.SlotCount);
-        Tensor features = Network.Head.Upsample(Backend, patches, own.GridHeight, own.GridWidth);
-        int[] at = [.. groundings.Select(grounding => grounding.Start)];
-        Tensor masks = Network.Head.Masks(Backend, features, Backend.Gather(hidden, at));
-        masks = Backend.Reshape(masks, new Shape(1, at.Length, masks.Size(1), masks.Size(2)));
-        masks = Backend.Resize(masks, own.Height, own.Width, ResizeMode.Bilinear);
-        return scope.Keep(Backend.Reshape(masks, new Shape(at.Length, own.Height, own.Width)));
+        PatchEncoding? image = sequence.Image is null ? null : Own<PatchEncoding>(sequence.Image);
+        MropePositions.Add(sequence.Start, sequence.Count, FirstPatch, image?.GridHeight ?? 0, image?.GridWidth ?? 0,
+            positions.Rows, positions.Columns);
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _weights.Dispose();
-
-    /// <summary>Embedded patches of an encoding. Shape: [patches, hidden].</summary>
-    internal static Tensor RowsOf(IImageEncoding image) => Own(image).Rows;
+    private protected override Tensor PatchStates(PatchEncoding image, Tensor hidden) =>
+        Backend.Slice(hidden, 0, FirstPatch, image.SlotCount);
 
     /// <summary>Patches row by row, each flattened as (colour, row, column). Shape: [patches, 3 * patch *
     /// patch].</summary>
@@ -175,38 +113,11 @@ public sealed class PixelSailModel : IVisualPromptModel
         return flat;
     }
 
-    private static void Place(StepSequence sequence, StepPositions positions)
-    {
-        Encoding? image = sequence.Image is null ? null : Own(sequence.Image);
-        MropePositions.Add(sequence.Start, sequence.Count, FirstPatch, image?.GridHeight ?? 0, image?.GridWidth ?? 0,
-            positions.Rows, positions.Columns);
-    }
-
     private (int Width, int Height) GridOf(RgbImage picture)
     {
         int patch = Network.Config.PatchSize;
         (int width, int height) = PicturePreprocessor.PatchSize(picture.Width, picture.Height, patch,
             Network.Config.LongestSide);
         return (width / patch, height / patch);
-    }
-
-    private static Encoding Own(IImageEncoding image) => image as Encoding
-        ?? throw new ArgumentException($"An encoding of type {image.GetType().Name} is of another model.");
-
-    private sealed class Encoding(Tensor rows, int gridHeight, int gridWidth, RgbImage picture) : IImageEncoding
-    {
-        public Tensor Rows { get; } = rows;
-
-        public int GridHeight { get; } = gridHeight;
-
-        public int GridWidth { get; } = gridWidth;
-
-        public int SlotCount => Rows.Size(0);
-
-        public int Height { get; } = picture.Height;
-
-        public int Width { get; } = picture.Width;
-
-        public void Dispose() => Rows.Dispose();
     }
 }

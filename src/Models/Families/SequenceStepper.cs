@@ -33,9 +33,9 @@ internal sealed class StepPositions
 /// <param name="backend">Where it is computed.</param>
 /// <param name="decoder">The language model.</param>
 /// <param name="rowsOf">A picture's rows [slots, hidden].</param>
-/// <param name="place">Adds the positions of a sequence's rows; null: slot i stands at i.</param>
+/// <param name="place">Adds the positions of a sequence's rows.</param>
 internal sealed class SequenceStepper(IBackend backend, Llama decoder, Func<IImageEncoding, Tensor> rowsOf,
-    Action<StepSequence, StepPositions>? place = null)
+    Action<StepSequence, StepPositions> place)
 {
     private readonly List<PagedSequence> _rows = [];
     private readonly List<Tensor> _parts = [];
@@ -115,17 +115,7 @@ internal sealed class SequenceStepper(IBackend backend, Llama decoder, Func<IIma
         _positions.Clear();
         for (int s = 0; s < sequences.Count; s++)
         {
-            StepSequence sequence = sequences[s];
-            if (place is not null)
-            {
-                place(sequence, _positions);
-                continue;
-            }
-
-            for (int i = sequence.Start; i < sequence.Start + sequence.Count; i++)
-            {
-                _positions.Rows.Add(i);
-            }
+            place(sequences[s], _positions);
         }
     }
 

@@ -13,6 +13,9 @@ namespace PixSearch.Models.Parity;
 /// </summary>
 internal sealed class Fixture : IDisposable
 {
+    // Outputs of a larger size would take gigabytes before they could be compared.
+    private const int SideMax = 8192;
+
     private readonly ITensorSource _source;
     private readonly CheckpointWeights _weightSource;
     private readonly List<ParityResult> _results = [];
@@ -52,8 +55,21 @@ internal sealed class Fixture : IDisposable
 
     public int[] Ints(string key) => Parse(key, text => JsonSerializer.Deserialize<int[]>(text) ?? []);
 
-    public Dictionary<string, int> IntsByName(string key) =>
-        Parse(key, text => JsonSerializer.Deserialize<Dictionary<string, int>>(text) ?? []);
+    /// <summary>Height and width.</summary>
+    public (int Height, int Width) Size(string key) => Ints(key) is [>= 1 and <= SideMax and int height,
+        >= 1 and <= SideMax and int width]
+            ? (height, width)
+            : throw new PixException(PixErrorKind.BrokenArtifact,
+                $"{_source.Origin}: metadata '{key}' is '{Text(key)}'; it must be two numbers from 1 to {SideMax}.");
+
+    /// <summary>Token ids by name, all of the names given.</summary>
+    public Dictionary<string, int> IntsByName(string key, params string[] names)
+    {
+        Dictionary<string, int> numbers =
+            Parse(key, text => JsonSerializer.Deserialize<Dictionary<string, int>>(text) ?? []);
+        return names.All(numbers.ContainsKey) ? numbers : throw new PixException(PixErrorKind.BrokenArtifact,
+            $"{_source.Origin}: metadata '{key}' is '{Text(key)}'; it must name {string.Join(", ", names)}.");
+    }
 
     public Tensor Tensor(string name) => Backend.From(_source.ReadF32(name), ShapeOf(name));
 

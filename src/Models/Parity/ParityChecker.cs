@@ -33,7 +33,7 @@ public static class ParityChecker
         {
             run(fixture);
         }
-        catch (Exception error) when (error is ArgumentException or OverflowException)
+        catch (Exception error) when (error is ArgumentException or OverflowException or IndexOutOfRangeException)
         {
             throw new PixException(PixErrorKind.BrokenArtifact,
                 $"{source.Origin}: metadata and tensors contradict each other: {error.Message}", error);

@@ -19,13 +19,13 @@ internal static class PixelSailParity
         fixture.CheckWeights();
         IBackend backend = fixture.Backend;
         int[] ids = fixture.Ids("test.input_ids");
-        int[] grid = fixture.Ints("grid_hw");
-        Dictionary<string, int> tokens = fixture.IntsByName("token_ids");
+        (int Height, int Width) grid = fixture.Size("grid_hw");
+        Dictionary<string, int> tokens = fixture.IntsByName("token_ids", "vpatch", "vision", "/vision", "[SEG]");
         int first = Array.IndexOf(ids, tokens["vpatch"]);
         int end = Array.IndexOf(ids, tokens["/vision"]) + 1;
         var span = (Start: Array.IndexOf(ids, tokens["vision"]), End: end);
 
-        var positions = MropePositions.Of(0, ids.Length, first, grid[0], grid[1]);
+        var positions = MropePositions.Of(0, ids.Length, first, grid.Height, grid.Width);
         fixture.CompareIds("test.position_ids", "rule", [.. positions.Time, .. positions.Rows, .. positions.Columns]);
         fixture.CompareIds("test.attention_allowed", "rule", Allowed(ids.Length, span.Start, span.End));
 
@@ -118,19 +118,19 @@ internal static class PixelSailParity
     }
 
     private static void Masks(Fixture fixture, PixelSailNetwork network, Tensor hidden, int[] ids, int first,
-        int[] grid,
+        (int Height, int Width) grid,
         int segment)
     {
         IBackend backend = fixture.Backend;
-        Tensor patchRows = backend.Slice(hidden, 0, first, grid[0] * grid[1]);
-        Tensor features = network.Head.Upsample(backend, patchRows, grid[0], grid[1]);
+        Tensor patchRows = backend.Slice(hidden, 0, first, grid.Height * grid.Width);
+        Tensor features = network.Head.Upsample(backend, patchRows, grid.Height, grid.Width);
         fixture.Compare("test.upsampled_features", "head", features);
         int[] at = [.. Enumerable.Range(0, ids.Length).Where(i => ids[i] == segment)];
         Tensor masks = network.Head.Masks(backend, features, backend.Gather(hidden, at));
         fixture.Compare("test.low_res_logits", "head", masks);
-        int[] original = fixture.Ints("original_size_hw");
+        (int height, int width) = fixture.Size("original_size_hw");
         Tensor batched = backend.Reshape(masks, new Shape(1, at.Length, masks.Size(1), masks.Size(2)));
         fixture.Compare("test.postprocessed_logits", "head",
-            backend.Resize(batched, original[0], original[1], ResizeMode.Bilinear));
+            backend.Resize(batched, height, width, ResizeMode.Bilinear));
     }
 }

@@ -45,10 +45,10 @@ internal static class SamParity
         (Tensor masks, Tensor quality) = call.Decode(text, noMask);
         fixture.Compare("test.low_res_logits", "batched", masks);
         fixture.Compare("test.iou", "batched", quality);
-        int[] valid = fixture.Ints("input_size_hw");
-        int[] original = fixture.Ints("original_size_hw");
+        (int Height, int Width) valid = fixture.Size("input_size_hw");
+        (int Height, int Width) original = fixture.Size("original_size_hw");
         fixture.Compare("test.postprocessed_logits", "batched", SamPostprocess.ToOriginal(backend, masks,
-            config.ImageSize, valid[0], valid[1], original[0], original[1]));
+            config.ImageSize, valid.Height, valid.Width, original.Height, original.Width));
 
         var rows = new Tensor[text.Size(0)];
         for (int i = 0; i < rows.Length; i++)

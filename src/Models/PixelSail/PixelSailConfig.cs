@@ -54,7 +54,7 @@ public sealed record PixelSailConfig
         ConfigJson.CheckType(ModelType, Type);
         TextConfig.Validate();
         Config.AtLeast("patch_size", PatchSize, 4);
-        Config.AtLeast("longest_side", LongestSide, PatchSize);
+        Config.Between("longest_side", LongestSide, PatchSize, 8192);
         Config.AtLeast("seg_hidden", SegHidden, 1);
         Config.Divides("patch_size", PatchSize, "longest_side", LongestSide);
         Config.Divides("4", 4, "head size (M-RoPE)", TextConfig.HeadSize);

@@ -1,3 +1,4 @@
+using PixSearch.Imaging.Masks;
 using PixSearch.Models.Sam;
 using PixSearch.Tensors;
 
@@ -35,7 +36,7 @@ public static class MaskRefinement
         {
             Span<float> old = first.AsSpan(mask * side * side, side * side);
             ReadOnlySpan<float> better = refined.AsSpan(mask * side * side, side * side);
-            if (Agreement(old, better) >= AgreementMin)
+            if (BinaryMask.Iou(Mask(old, side), Mask(better, side)) >= AgreementMin)
             {
                 better.CopyTo(old);
             }
@@ -82,15 +83,6 @@ public static class MaskRefinement
         return numbers;
     }
 
-    private static double Agreement(ReadOnlySpan<float> a, ReadOnlySpan<float> b)
-    {
-        (int both, int either) = (0, 0);
-        for (int i = 0; i < a.Length; i++)
-        {
-            both += a[i] > 0 && b[i] > 0 ? 1 : 0;
-            either += a[i] > 0 || b[i] > 0 ? 1 : 0;
-        }
-
-        return either == 0 ? 0 : (double)both / either;
-    }
+    private static BinaryMask Mask(ReadOnlySpan<float> logits, int side) =>
+        BinaryMask.FromScores(logits, side, side, 0);
 }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using PixSearch.Abstractions;
 
 namespace PixSearch.Models.Tokenizers;
 
@@ -17,13 +18,27 @@ public sealed record AddedToken(int Id, string Content, bool Special, bool Norma
 /// <summary>Finds added tokens in a text: leftmost first, longest among those that begin at one place.</summary>
 internal sealed class AddedTokens
 {
+    // Published tokens have up to 60 characters, all of a model some 20,000. A character takes some 300 bytes here, and a
+    // text of one letter is looked through again from each place for a token of that letter.
+    private const int TokenLengthMax = 512;
+    private const int AllLengthMax = 1 << 20;
+
     private readonly Node _root = new();
     private readonly SearchValues<char> _firsts;
 
     public AddedTokens(IEnumerable<AddedToken> tokens)
     {
+        long length = 0;
         foreach (AddedToken token in tokens)
         {
+            length += token.Content.Length;
+            if (token.Content.Length > TokenLengthMax || length > AllLengthMax)
+            {
+                throw new PixException(PixErrorKind.BrokenArtifact, $"Added token {token.Id} of the tokenizer has "
+                    + $"{token.Content.Length} characters (at most {TokenLengthMax}), those up to it {length} together "
+                    + $"(at most {AllLengthMax}).");
+            }
+
             Node node = _root;
             foreach (char unit in token.Content)
             {

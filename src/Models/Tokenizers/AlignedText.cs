@@ -1,3 +1,5 @@
+using PixSearch.Abstractions;
+
 namespace PixSearch.Models.Tokenizers;
 
 /// <summary>
@@ -59,9 +61,17 @@ internal sealed class AlignedText
     }
 }
 
-/// <summary>Collects units with their sources.</summary>
+/// <summary>
+/// Collects units with their sources. A text that grows beyond all measure is refused: a damaged tokenizer may replace
+/// a letter by a megabyte, or double it thirty times.
+/// </summary>
 internal sealed class AlignedTextBuilder(AlignedText from)
 {
+    // Normal form C triples a text at most, marks for spaces do the same in bytes only.
+    private const long GrowthMax = 16;
+    private const long GrowthFree = 4096;
+
+    private readonly long _lengthMax = GrowthFree + (GrowthMax * LengthOf(from));
     private readonly System.Text.StringBuilder _text = new(from.Text.Length + 8);
     private readonly List<int> _starts = new(from.Text.Length + 8);
     private readonly List<int> _ends = new(from.Text.Length + 8);
@@ -70,6 +80,12 @@ internal sealed class AlignedTextBuilder(AlignedText from)
     public void Append(ReadOnlySpan<char> text, int start, int end)
     {
         (int sourceStart, int sourceEnd) = from.Source(start, end);
+        if (_text.Length + (long)text.Length > _lengthMax)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact, $"The tokenizer's normaliser makes over {_lengthMax} "
+                + $"characters of {LengthOf(from)}; correct its file.");
+        }
+
         _text.Append(text);
         for (int i = 0; i < text.Length; i++)
         {
@@ -92,4 +108,10 @@ internal sealed class AlignedTextBuilder(AlignedText from)
 
     /// <summary>The collected text.</summary>
     public AlignedText Build() => new(_text.ToString(), [.. _starts], [.. _ends]);
+
+    private static int LengthOf(AlignedText text)
+    {
+        (int start, int end) = text.Source(0, text.Text.Length);
+        return end - start;
+    }
 }

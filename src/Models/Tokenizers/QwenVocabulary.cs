@@ -9,7 +9,8 @@ namespace PixSearch.Models.Tokenizers;
 /// </summary>
 internal static class QwenVocabulary
 {
-    private const long FileLengthMax = 256L << 20;
+    // Qwen's have 2.8 and 1.7 MB.
+    private const long FileLengthMax = 64L << 20;
 
     private const string Split = @"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
         + @"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
@@ -21,15 +22,6 @@ internal static class QwenVocabulary
     /// <exception cref="PixException">BrokenArtifact.</exception>
     public static byte[] ToTokenizerJson(string vocabulary, string merges)
     {
-        foreach (string path in (string[])[vocabulary, merges])
-        {
-            if (new FileInfo(path).Length is > FileLengthMax and long length)
-            {
-                throw new PixException(PixErrorKind.BrokenArtifact,
-                    $"'{path}' has {length} bytes; a vocabulary of more than {FileLengthMax} is not read.");
-            }
-        }
-
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
         {
@@ -69,7 +61,7 @@ internal static class QwenVocabulary
         json.WritePropertyName("vocab");
         try
         {
-            json.WriteRawValue(File.ReadAllBytes(vocabulary));
+            json.WriteRawValue(InputFile.ReadAll(vocabulary, "vocabulary", FileLengthMax));
         }
         catch (Exception error) when (error is JsonException or ArgumentException)
         {
@@ -77,7 +69,8 @@ internal static class QwenVocabulary
         }
 
         json.WriteStartArray("merges");
-        foreach (string line in File.ReadLines(merges))
+        using var lines = new StreamReader(new MemoryStream(InputFile.ReadAll(merges, "list of merges", FileLengthMax)));
+        while (lines.ReadLine() is { } line)
         {
             // The first line may say "#version: 0.2"; "#" itself begins pairs too, but never without a space after it.
             if (line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal))

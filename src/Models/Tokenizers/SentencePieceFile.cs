@@ -14,7 +14,11 @@ namespace PixSearch.Models.Tokenizers;
 public static class SentencePieceFile
 {
     // LLaMA's has 0.5 MB, the largest known (Gemma) 4 MB.
-    private const long FileLengthMax = 64L << 20;
+    private const long FileLengthMax = 16L << 20;
+
+    // Trainers make pieces of 16 characters at most unless told otherwise. Every way to cut a piece in two is looked up,
+    // so that a piece of a megabyte would take a day.
+    private const int PieceLengthMax = 256;
 
     /// <summary>
     /// Reads a file; throws <see cref="PixException"/>: NotFound, or BrokenArtifact for a damaged file or a model that
@@ -23,22 +27,11 @@ public static class SentencePieceFile
     /// <param name="path">tokenizer.model.</param>
     /// <param name="added">Tokens added later; see <see cref="TokenizerFolder.ReadAdded"/>. They take white space
     /// beside them along.</param>
-    public static BpeTokenizer Load(string path, IReadOnlyList<AddedToken>? added = null)
-    {
-        var file = new FileInfo(path);
-        if (!file.Exists)
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no tokenizer file '{path}'.");
-        }
+    public static BpeTokenizer Load(string path, IReadOnlyList<AddedToken>? added = null) =>
+        Parse(ReadBytes(path), path, added);
 
-        if (file.Length > FileLengthMax)
-        {
-            throw new PixException(PixErrorKind.BrokenArtifact,
-                $"'{path}' has {file.Length} bytes; a SentencePiece model of more than {FileLengthMax} is not read.");
-        }
-
-        return Parse(File.ReadAllBytes(path), path, added);
-    }
+    /// <summary>The bytes of a file that is not absurdly long.</summary>
+    internal static byte[] ReadBytes(string path) => InputFile.ReadAll(path, "SentencePiece model", FileLengthMax);
 
     /// <summary>Reads the bytes of a file; the name is for messages.</summary>
     public static BpeTokenizer Parse(byte[] bytes, string name, IReadOnlyList<AddedToken>? added = null) =>
@@ -113,6 +106,8 @@ public static class SentencePieceFile
                 ? $"its normalisation '{model.Normalizer.Name}' is not supported; only identity is"
             : model.Trainer.TreatWhitespaceAsSuffix ? "white space as suffix is not supported"
             : model.Pieces.Any(piece => piece.Kind == SpPiece.Types.Kind.Unused) ? "unused pieces are not supported"
+            : model.Pieces.Max(piece => piece.Text.Length) is > PieceLengthMax and int length
+                ? $"a piece has {length} characters; {PieceLengthMax} is the limit"
             : null;
         if (fault is not null)
         {

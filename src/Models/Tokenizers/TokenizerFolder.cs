@@ -12,6 +12,9 @@ public static class TokenizerFolder
     private const string Vocabulary = "vocab.json";
     private const string Merges = "merges.txt";
 
+    // The largest known (Llama 3's, with its reserved tokens) has 50 KB.
+    private const long ListLengthMax = 16L << 20;
+
     // What LLaVA's code adds with special_tokens=True; added_tokens.json does not tell.
     private static readonly string[] s_special = ["<im_start>", "<im_end>", "<im_patch>", "<pad>"];
 
@@ -43,7 +46,7 @@ public static class TokenizerFolder
     {
         string sentencePiece = Path.Combine(folder, SentencePiece);
         return File.Exists(sentencePiece)
-            ? SentencePieceConversion.ToTokenizerJson(File.ReadAllBytes(sentencePiece), folder,
+            ? SentencePieceConversion.ToTokenizerJson(SentencePieceFile.ReadBytes(sentencePiece), folder,
                 AddedTo(sentencePiece, folder))
             : ReadJson(folder, wanted ?? []);
     }
@@ -95,7 +98,7 @@ public static class TokenizerFolder
             return null;
         }
 
-        using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
+        using JsonDocument document = JsonDocument.Parse(InputFile.ReadAll(path, "list of tokens", ListLengthMax));
         return document.RootElement.Clone();
     }
 
@@ -119,8 +122,8 @@ public static class TokenizerFolder
         byte[] json;
         if (File.Exists(path))
         {
-            tokenizer = TokenizerJson.Load(path);
-            json = File.ReadAllBytes(path);
+            json = TokenizerJson.Read(path);
+            tokenizer = TokenizerJson.Parse(json, path);
         }
         else if (File.Exists(Path.Combine(folder, Vocabulary)) && File.Exists(Path.Combine(folder, Merges)))
         {

@@ -11,25 +11,16 @@ namespace PixSearch.Models.Tokenizers;
 public static class TokenizerJson
 {
     // The largest known file (Qwen 3, Gemma 3) has 11 to 33 MB.
-    private const long FileLengthMax = 256L << 20;
+    private const long FileLengthMax = 128L << 20;
 
     /// <summary>Reads a file; throws <see cref="PixException"/>: NotFound or BrokenArtifact.</summary>
     public static BpeTokenizer Load(string path)
     {
-        var file = new FileInfo(path);
-        if (!file.Exists)
-        {
-            throw new PixException(PixErrorKind.NotFound, $"There is no tokenizer file '{path}'.");
-        }
-
-        if (file.Length > FileLengthMax)
-        {
-            throw new PixException(PixErrorKind.BrokenArtifact,
-                $"'{path}' has {file.Length} bytes; a tokenizer.json of more than {FileLengthMax} is not read.");
-        }
-
-        return Parse(File.ReadAllBytes(path), path);
+        return Parse(Read(path), path);
     }
+
+    /// <summary>The bytes of a file that is not absurdly long.</summary>
+    internal static byte[] Read(string path) => InputFile.ReadAll(path, "tokenizer file", FileLengthMax);
 
     /// <summary>Reads the bytes of a file; the name is for messages.</summary>
     public static BpeTokenizer Parse(ReadOnlyMemory<byte> json, string name)

@@ -61,7 +61,8 @@ internal sealed class TokenizerJsonReader(string name)
     private void CheckIds(TokenizerParts parts)
     {
         int limit = (2 * (parts.Model.Ids.Count + parts.Added.Count)) + 65536;
-        foreach (int id in parts.Model.Ids.Values.Concat(parts.Added.Select(token => token.Id)))
+        foreach (int id in parts.Model.Ids.Values.Concat(parts.Added.Select(token => token.Id))
+            .Concat(parts.PrefixIds).Concat(parts.SuffixIds))
         {
             if (id < 0 || id >= limit)
             {

@@ -137,6 +137,81 @@ public sealed class TorchFileTests : IDisposable
         Assert.Contains("'x'", error.Message, StringComparison.Ordinal);
     }
 
+    // A byte of each would take a hundred bytes of memory, or the square of the pickle's length in copies.
+    [Theory]
+    [InlineData("}", "")]
+    [InlineData("]", "")]
+    [InlineData("N", "")]
+    [InlineData(")q\u0000", "\u0094")]
+    [InlineData("](" + "K\u0001K\u0002\u0086K\u0003K\u0004\u0086" + "eq\u0000ccollections\nOrderedDict\nq\u0001", "h\u0001h\u0000\u0085R")]
+    public void Open_PickleThatGrows_IsRefusedWithinBounds(string begin, string repeated)
+    {
+        string unit = repeated.Length == 0 ? begin : repeated;
+        byte[] pickle = [0x80, 2, .. Encoding.Latin1.GetBytes(begin), .. Repeat(unit, Unpickler.ValuesMax), (byte)'.'];
+        var writer = new TorchFileWriter();
+        writer.WritePickle(pickle);
+        string path = _folder.Write("a.pth", writer.Build());
+        long before = GC.GetTotalAllocatedBytes();
+
+        PixException error = Assert.Throws<PixException>(() => new TorchFile(path));
+
+        Assert.Contains("values, more than any state dict has", error.Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1L << 30);
+    }
+
+    [Fact]
+    public void Open_LongListNamedAgainAndAgain_IsNotCopiedWithoutEnd()
+    {
+        // 20,000 pairs, made a dict of 20,000 times: 400 million entries from 300 KB.
+        var pickle = new List<byte>([0x80, 2, (byte)']', (byte)'(']);
+        for (int i = 0; i < 20_000; i++)
+        {
+            pickle.AddRange([(byte)'M', (byte)i, (byte)(i >> 8), (byte)'N', 0x86]);
+        }
+
+        pickle.AddRange([(byte)'e', (byte)'q', 0, .. "ccollections\nOrderedDict\nq\u0001"u8]);
+        pickle.AddRange(Repeat("h\u0001h\u0000\u0085R", 20_000));
+        var writer = new TorchFileWriter();
+        writer.WritePickle([.. pickle, (byte)'.']);
+        string path = _folder.Write("a.pth", writer.Build());
+        long before = GC.GetTotalAllocatedBytes();
+
+        PixException error = Assert.Throws<PixException>(() => new TorchFile(path));
+
+        Assert.Contains("values, more than any state dict has", error.Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1L << 30);
+    }
+
+    [Fact]
+    public void Open_MemoBeyondThePickle_IsRefused()
+    {
+        var writer = new TorchFileWriter();
+        writer.WritePickle([0x80, 2, (byte)'N', (byte)'r', 0xFF, 0xFF, 0xFF, 0xFF, (byte)'.']);
+        PixException error = Assert.Throws<PixException>(() => Open(writer));
+        Assert.Contains("memo 4294967295", error.Message, StringComparison.Ordinal);
+    }
+
+    // Stride 0 shows one number as often as one likes: 8 GB out of 4 bytes.
+    [Fact]
+    public void Open_ViewsFarLargerThanTheFile_AreRefused()
+    {
+        var writer = new TorchFileWriter();
+        int storage = writer.AddStorage(ElementType.F32, [1]);
+        writer.WriteStateDict([("x", storage, ElementType.F32, 0, [1 << 20, 1 << 10], [0, 0])]);
+        PixException error = Assert.Throws<PixException>(() => Open(writer));
+        Assert.Contains("more than 4 times", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Open_NameThatCommandsATerminal_IsShownPlainly()
+    {
+        var writer = new TorchFileWriter();
+        int storage = writer.AddStorage(ElementType.F32, [1]);
+        writer.WriteStateDict([("x\n\u001b[2J", storage, ElementType.F32, 0, [2], [1])]);
+        PixException error = Assert.Throws<PixException>(() => Open(writer));
+        Assert.Contains("'x \\u001B[2J'", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Open_CompressedZip_IsRefused()
     {
@@ -198,6 +273,18 @@ public sealed class TorchFileTests : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    private static byte[] Repeat(string unit, int count)
+    {
+        byte[] bytes = Encoding.Latin1.GetBytes(unit);
+        byte[] all = new byte[bytes.Length * count];
+        for (int i = 0; i < count; i++)
+        {
+            bytes.CopyTo(all, i * bytes.Length);
+        }
+
+        return all;
+    }
 
     private static byte[] Sample()
     {

@@ -202,7 +202,7 @@ public sealed class FamilyTests : IDisposable
     private float[] RowsThroughTheModel(PixelSailModel model, RgbImage picture, IImageEncoding image)
     {
         ModelPrompt prompt = model.BuildPrompt("x", picture);
-        Tensor rows = new SequenceStepper(_backend, model.Network.Text, PixelSailModel.RowsOf)
+        Tensor rows = new SequenceStepper(_backend, model.Network.Text, model.RowsOf, model.Place)
             .Embed([new StepSequence(prompt.Slots, 1, 6, new int[4], image, prompt)]);
         return Read(rows);
     }

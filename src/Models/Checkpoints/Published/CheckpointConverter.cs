@@ -76,6 +76,7 @@ public static class CheckpointConverter
             }
 
             source.ReadF32(entry.Name, start, destination);
+            RefuseNotFinite(entry, start, destination);
         }
 
         // Positions are multiplied by 2 pi G: a G rounded to 8 bits would shift them all.
@@ -88,6 +89,19 @@ public static class CheckpointConverter
         return type == ConvertedType.Q8 && isMatrix && QuantizedSource.CanHold(entry.Shape)
             ? QuantizedSource.Payloads(entry.Name, entry.Shape, Read)
             : [TensorPayload.Streamed(entry.Name, entry.Shape, ElementType.BF16, Read)];
+    }
+
+    // Loading refuses them too; the folder that is written must not be the first to be refused.
+    private static void RefuseNotFinite(TensorEntry entry, long start, ReadOnlySpan<float> numbers)
+    {
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            if (!float.IsFinite(numbers[i]))
+            {
+                throw new PixException(PixErrorKind.BrokenArtifact,
+                    $"'{entry.Name}' is damaged: element {start + i} is {numbers[i]}.");
+            }
+        }
     }
 
     private static bool WriteTokenizer(PublishedCheckpoint checkpoint, string folder)

@@ -232,43 +232,69 @@ public sealed class PublishedCheckpoint : IDisposable
             return new LoraSettings(alpha);
         }
 
+        RefuseUnknownAdapters(path, config);
         try
         {
+            // rank_pattern gives some layers another rank, which their shapes tell.
+            bool oneRank = Find(config, "rank_pattern") is not { ValueKind: JsonValueKind.Object } ranks
+                || !ranks.EnumerateObject().Any();
+
             // target_modules may be a list of names or one regular expression; only the former is checked.
             string[]? targets = config.TryGetProperty("target_modules", out JsonElement list)
                 && list.ValueKind == JsonValueKind.Array
                     ? [.. list.EnumerateArray().Select(target => target.GetString() ?? "")]
                     : null;
-            return new LoraSettings(config.GetProperty("lora_alpha").GetSingle(), config.GetProperty("r").GetInt32(),
-                targets,
-                config.TryGetProperty("use_rslora", out JsonElement stabilized) && stabilized.GetBoolean());
+            int rank = config.GetProperty("r").GetInt32();
+            return new LoraSettings(config.GetProperty("lora_alpha").GetSingle(), oneRank ? rank : null, targets,
+                Find(config, "use_rslora") is { ValueKind: JsonValueKind.True });
         }
         catch (Exception error) when (error is InvalidOperationException or KeyNotFoundException or FormatException)
         {
             throw new PixException(PixErrorKind.BrokenArtifact,
-                $"'{path}': adapter_config.json lacks r or lora_alpha: {error.Message}", error);
+                $"'{path}': adapter_config.json lacks a number r or lora_alpha, or target_modules is no list of names: "
+                + error.Message, error);
         }
     }
+
+    // Kinds of adapters whose merging is another formula; taking them for plain ones would give wrong numbers.
+    private static void RefuseUnknownAdapters(string path, JsonElement config)
+    {
+        string? kind = Find(config, "peft_type") is { ValueKind: JsonValueKind.String } type
+            && type.GetString() != "LORA" ? $"peft_type is '{type.GetString()}'"
+            : Find(config, "use_dora") is { ValueKind: JsonValueKind.True } ? "use_dora is set"
+            : Find(config, "fan_in_fan_out") is { ValueKind: JsonValueKind.True } ? "fan_in_fan_out is set"
+            : Find(config, "alpha_pattern") is { ValueKind: JsonValueKind.Object } alphas
+                && alphas.EnumerateObject().Any() ? "alpha_pattern gives layers scales of their own"
+            : null;
+        if (kind is not null)
+        {
+            throw new PixException(PixErrorKind.BrokenArtifact,
+                $"'{path}': adapter_config.json: {kind}; only plain low-rank adapters (LORA) are merged.");
+        }
+    }
+
+    private static JsonElement Find(JsonElement config, string name) =>
+        config.TryGetProperty(name, out JsonElement value) ? value : default;
 
     private static JsonElement ReadJson(string path, string name)
     {
         string folder = Directory.Exists(path) ? path
             : System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(path))!;
-        var file = new FileInfo(System.IO.Path.Combine(folder, name));
-        if (!file.Exists || file.Length > 16 << 20)
+        string file = System.IO.Path.Combine(folder, name);
+        if (!File.Exists(file))
         {
             return default;
         }
 
         try
         {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(file.FullName));
+            using JsonDocument document =
+                JsonDocument.Parse(InputFile.ReadAll(file, "configuration", ModelFolder.ConfigLengthMax));
             return document.RootElement.Clone();
         }
         catch (JsonException error)
         {
-            throw new PixException(PixErrorKind.BrokenArtifact, $"'{file.FullName}' is not JSON: {error.Message}",
-                error);
+            throw new PixException(PixErrorKind.BrokenArtifact, $"'{file}' is not JSON: {error.Message}", error);
         }
     }
 }

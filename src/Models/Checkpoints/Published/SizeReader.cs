@@ -121,6 +121,7 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
         int keyValueWidth = Size($"{layer}self_attn.k_proj.weight", 0, hidden);
         bool biases = tensors.ContainsKey($"{layer}self_attn.q_proj.bias");
         string output = prefix[..^"model.".Length] + "lm_head.weight";
+        RefuseOtherArithmetic();
         return new LlamaConfig
         {
             HiddenSize = hidden,
@@ -130,7 +131,8 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
             IntermediateSize = Size($"{layer}mlp.gate_proj.weight", 0, 0),
             VocabSize = Size($"{prefix}embed_tokens.weight", 0, 0),
             RopeTheta = Real("rope_theta", biases ? 1e6f : 1e4f),
-            RmsNormEps = Real("rms_norm_eps", biases ? 1e-6f : 1e-5f),
+            // A configuration leaves out what is transformers' default; without one, LLaMA 2's number is likelier.
+            RmsNormEps = Real("rms_norm_eps", biases || HasTextConfig ? 1e-6f : 1e-5f),
             TieWordEmbeddings = !tensors.ContainsKey(output),
             MaxPositionEmbeddings = Number("max_position_embeddings", biases ? SailLength : 2048),
             AttentionBias = biases,
@@ -187,6 +189,36 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
         };
     }
 
+    private bool HasTextConfig => Find("model_type").ValueKind == JsonValueKind.String;
+
+    // What a decoder of the same shapes may compute otherwise. Ignored, each would give wrong numbers silently.
+    private void RefuseOtherArithmetic()
+    {
+        string? other = IsSet("rope_scaling") ? "rope_scaling"
+            : Find("rope_parameters") is { ValueKind: JsonValueKind.Object } rope
+                && rope.TryGetProperty("rope_type", out JsonElement type) && Text(type) is not (null or "default")
+                    ? "rope_parameters.rope_type"
+            : Find("use_sliding_window").ValueKind == JsonValueKind.True ? "use_sliding_window"
+            : Text(Find("hidden_act")) is not (null or "silu") ? "hidden_act"
+            : IsSet("quantization_config") ? "quantization_config"
+            : Text(Find("mm_vision_select_feature")) is not (null or "patch") ? "mm_vision_select_feature"
+            : Text(Find("vision_feature_select_strategy")) is not (null or "default") ? "vision_feature_select_strategy"
+            : Find("vision_feature_layer").ValueKind == JsonValueKind.Array ? "vision_feature_layer (a list)"
+            : null;
+        if (other is not null)
+        {
+            throw Config.Broken($"{other} is set to what no family here computes");
+        }
+    }
+
+    private bool IsSet(string property) => IsGiven(Find(property));
+
+    private static bool IsGiven(JsonElement value) =>
+        value.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
+
+    private static string? Text(JsonElement value) =>
+        value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+
     // Heads of 128 in all LLaMA and Qwen2.5 models from 1.5 B on; Qwen2.5-0.5B (896) has 14 of 64.
     private static int UsualHeads(int hidden) =>
         hidden != QwenHalfBillion && hidden % 128 == 0 ? hidden / 128 : Math.Max(1, hidden / 64);
@@ -230,15 +262,25 @@ internal sealed class SizeReader(IReadOnlyDictionary<string, TensorEntry> tensor
             : property == "mm_vision_select_layer" ? Find("vision_feature_layer") : default;
     }
 
-    private int Number(string property, int otherwise) =>
-        Find(property) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out int number) ? number
-            : otherwise;
+    private int Number(string property, int otherwise) => Number(property, Find(property), otherwise);
 
-    private float Real(string property, float otherwise) =>
-        Find(property) is { ValueKind: JsonValueKind.Number } value ? value.GetSingle() : otherwise;
+    // A value of another kind is refused: the usual number instead of it would be wrong without a word.
+    private static int Number(string property, JsonElement value, int otherwise) =>
+        !IsGiven(value) ? otherwise
+        : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) ? number
+        : throw Config.Broken($"{property} is {value.GetRawText()}; it must be a whole number");
+
+    private float Real(string property, float otherwise)
+    {
+        JsonElement value = Find(property);
+        return !IsGiven(value) ? otherwise
+            : value.ValueKind == JsonValueKind.Number && value.TryGetSingle(out float number) && float.IsFinite(number)
+                ? number
+            : throw Config.Broken($"{property} is {value.GetRawText()}; it must be a number");
+    }
 
     private int VisionNumber(string property, int otherwise) =>
         config.ValueKind == JsonValueKind.Object && config.TryGetProperty("vision_config", out JsonElement vision)
             && vision.ValueKind == JsonValueKind.Object && vision.TryGetProperty(property, out JsonElement value)
-            && value.TryGetInt32(out int number) ? number : otherwise;
+            ? Number($"vision_config.{property}", value, otherwise) : otherwise;
 }
