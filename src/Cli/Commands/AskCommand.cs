@@ -1,13 +1,16 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using PixSearch.Abstractions;
 using PixSearch.Cli.Asking;
+using PixSearch.Cli.Segmenting;
 using PixSearch.Imaging;
+using PixSearch.Models.Tasks;
 using PixSearch.Node;
 
 namespace PixSearch.Cli.Commands;
 
 /// <summary><c>px ask</c>: one question about one picture, answered on this machine.</summary>
-internal static class AskCommand
+internal static partial class AskCommand
 {
     // As many characters as a node takes; one more tells that there were too many.
     private static readonly int s_questionMax = new NodeOptions().QuestionCharactersMax;
@@ -81,16 +84,22 @@ internal static class AskCommand
             throw new PixException(failed.Kind, failed.Message);
         }
 
+        TextWriter notes = json ? parsed.InvocationConfiguration.Error : console;
         if (printer.Masks.Count > 0)
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(file))!);
-            await File.WriteAllBytesAsync(file, PictureCodec.EncodePng(printer.Draw(picture)), cancellation);
-            TextWriter notes = json ? parsed.InvocationConfiguration.Error : console;
+            OutputFile.Write(file, PictureCodec.EncodePng(printer.Draw(picture)));
             await notes.WriteLineAsync($"masks drawn in: {file}");
+        }
+        else if (CodebookToken().Count(printer.Text) is > 0 and int tokens)
+        {
+            await notes.WriteLineAsync(TextSegmenter.CodebookNote(tokens));
         }
 
         return 0;
     }
+
+    [GeneratedRegex(@"\[SEG[0-5]\]", RegexOptions.CultureInvariant)]
+    private static partial Regex CodebookToken();
 
     private static string ReadQuestion(string argument)
     {

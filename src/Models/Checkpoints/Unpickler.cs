@@ -37,9 +37,9 @@ internal sealed class Unpickler
     private const string TorchSize = "torch.Size";
 
     /// <summary>
-    /// Most values that a pickle may make, remember or copy. A tensor takes about 35, so that this is 120,000 tensors in
-    /// one file; without it a file of empty dicts would take a hundred times its length, and one long list named again
-    /// and again the square of it.
+    /// Most values that a pickle may make, remember or copy. A tensor takes about 35, so that this is 120,000 tensors
+    /// in one file; without it a file of empty dicts would take a hundred times its length, and one long list named
+    /// again and again the square of it.
     /// </summary>
     internal const int ValuesMax = 4 << 20;
 

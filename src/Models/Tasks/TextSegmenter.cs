@@ -30,6 +30,10 @@ public static class TextSegmenter
         _ => throw new ArgumentOutOfRangeException(nameof(family), family, "Unknown family."),
     };
 
+    /// <summary>What is to be said of a PixelLM answer whose tokens give no masks.</summary>
+    public static string CodebookNote(int tokens) => $"The model wrote {tokens} codebook tokens, which is no multiple of "
+        + $"{PixelLmConfig.TokensPerTarget}; as with its authors' code there are no masks.";
+
     /// <summary>Asks a question about a picture and decodes the masks of the answer.</summary>
     /// <param name="model">Any family.</param>
     /// <param name="picture">The picture.</param>
@@ -75,8 +79,7 @@ public static class TextSegmenter
         int tokens = SegmentTokens(model, answer);
         if (model.Family == ModelFamily.PixelLm && groundings.Count == 0 && tokens > 0)
         {
-            notes.Add($"The model wrote {tokens} codebook tokens, which is no multiple of " +
-                $"{PixelLmConfig.TokensPerTarget}; as with its authors' code there are no masks.");
+            notes.Add(CodebookNote(tokens));
         }
 
         Tensor logits = model.DecodeMasks(image, groundings, answer.Hidden);

@@ -18,8 +18,8 @@ public sealed record AddedToken(int Id, string Content, bool Special, bool Norma
 /// <summary>Finds added tokens in a text: leftmost first, longest among those that begin at one place.</summary>
 internal sealed class AddedTokens
 {
-    // Published tokens have up to 60 characters, all of a model some 20,000. A character takes some 300 bytes here, and a
-    // text of one letter is looked through again from each place for a token of that letter.
+    // Published tokens have up to 60 characters, all of a model some 20,000. A character takes some 300 bytes here, and
+    // a text of one letter is looked through again from each place for a token of that letter.
     private const int TokenLengthMax = 512;
     private const int AllLengthMax = 1 << 20;
 

@@ -69,7 +69,8 @@ internal static class QwenVocabulary
         }
 
         json.WriteStartArray("merges");
-        using var lines = new StreamReader(new MemoryStream(InputFile.ReadAll(merges, "list of merges", FileLengthMax)));
+        byte[] pairs = InputFile.ReadAll(merges, "list of merges", FileLengthMax);
+        using var lines = new StreamReader(new MemoryStream(pairs));
         while (lines.ReadLine() is { } line)
         {
             // The first line may say "#version: 0.2"; "#" itself begins pairs too, but never without a space after it.

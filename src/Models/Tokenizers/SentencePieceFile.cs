@@ -16,8 +16,8 @@ public static class SentencePieceFile
     // LLaMA's has 0.5 MB, the largest known (Gemma) 4 MB.
     private const long FileLengthMax = 16L << 20;
 
-    // Trainers make pieces of 16 characters at most unless told otherwise. Every way to cut a piece in two is looked up,
-    // so that a piece of a megabyte would take a day.
+    // Trainers make pieces of 16 characters at most unless told otherwise. Every way to cut a piece in two is looked
+    // up, so that a piece of a megabyte would take a day.
     private const int PieceLengthMax = 256;
 
     /// <summary>

@@ -41,7 +41,7 @@ public sealed class HostileFolderTests(ITestOutputHelper output) : IDisposable
             byte[] mutant = (byte[])sound.Clone();
             for (int change = 0; change <= round % 3; change++)
             {
-                // Headers, pickles and directories lie at the ends of files; numbers, in the middle, can hardly be wrong.
+                // Headers, pickles and directories lie at the ends of files; numbers in the middle are hardly wrong.
                 int at = random.NextInt(Math.Min(mutant.Length, 4096));
                 at = random.NextInt(3) == 0 ? random.NextInt(mutant.Length)
                     : random.NextInt(2) == 0 ? at : mutant.Length - 1 - at;

@@ -30,10 +30,10 @@ public sealed class InputFileTests : IDisposable
             make.WaitForExit();
         }
 
+        bool isWeights = name.Contains("model.", StringComparison.Ordinal) && name != "tokenizer.model";
         PixException error = Assert.Throws<PixException>(() =>
         {
-            using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(
-                name.Contains("model.", StringComparison.Ordinal) && name != "tokenizer.model" ? path : _folder.File("in"));
+            using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(isWeights ? path : _folder.File("in"));
             TokenizerFolder.Load(_folder.File("in"));
         });
         Assert.Equal(PixErrorKind.BrokenArtifact, error.Kind);

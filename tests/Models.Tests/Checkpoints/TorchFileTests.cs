@@ -143,7 +143,6 @@ public sealed class TorchFileTests : IDisposable
     [InlineData("]", "")]
     [InlineData("N", "")]
     [InlineData(")q\u0000", "\u0094")]
-    [InlineData("](" + "K\u0001K\u0002\u0086K\u0003K\u0004\u0086" + "eq\u0000ccollections\nOrderedDict\nq\u0001", "h\u0001h\u0000\u0085R")]
     public void Open_PickleThatGrows_IsRefusedWithinBounds(string begin, string repeated)
     {
         string unit = repeated.Length == 0 ? begin : repeated;
