@@ -18,7 +18,9 @@ internal static class CommandRunner
         {
             foreach (System.CommandLine.Parsing.ParseError error in result.Errors)
             {
-                Console.Error.WriteLine($"px: {error.Message}");
+                // The parser lists what would be allowed on lines of their own.
+                string[] words = error.Message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+                Console.Error.WriteLine($"px: {PlainText.OneLine(string.Join(' ', words))}");
             }
 
             return BadInput;

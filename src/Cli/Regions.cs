@@ -19,13 +19,8 @@ internal static class Regions
     }
 
     /// <summary><c>x,y,width,height</c>.</summary>
-    public static PixelBox Box(string option, string text)
-    {
-        float[] numbers = Numbers(text);
-        return numbers.Length == 4 && numbers[2] >= 1 && numbers[3] >= 1 && numbers.All(n => MathF.Abs(n) <= 1_000_000)
-            ? new PixelBox((int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3])
-            : throw Bad(option, text, "x,y,width,height in pixels");
-    }
+    public static PixelBox Box(string option, string text) =>
+        TryBox(text) ?? throw Bad(option, text, "x,y,width,height in pixels");
 
     /// <summary>A picture in which what is brighter than half is inside.</summary>
     public static BinaryMask Mask(string file)
@@ -34,10 +29,12 @@ internal static class Regions
         var mask = new BinaryMask(image.Width, image.Height);
         for (int i = 0; i < mask.Bits.Length; i++)
         {
-            mask.Bits[i] = image.Pixels[3 * i] > 127 ? (byte)1 : (byte)0;
+            ReadOnlySpan<byte> pixel = image.Pixels.Slice(3 * i, 3);
+            mask.Bits[i] = pixel[0] + pixel[1] + pixel[2] > 3 * 127 ? (byte)1 : (byte)0;
         }
 
-        return mask;
+        return mask.Area > 0 ? mask : throw new PixException(PixErrorKind.InvalidArgument,
+            $"The mask {file} has no pixel inside: what is brighter than half is.");
     }
 
     /// <summary>A box <c>x,y,width,height</c>, or the file of a mask.</summary>
@@ -48,7 +45,8 @@ internal static class Regions
             return Mask(text);
         }
 
-        PixelBox box = Box(option, text);
+        PixelBox box = TryBox(text)
+            ?? throw Bad(option, text, "x,y,width,height in pixels, or the file of a mask");
         var mask = new BinaryMask(picture.Width, picture.Height);
         for (int y = Math.Max(0, box.Y); y < Math.Min(picture.Height, box.Y + box.Height); y++)
         {
@@ -59,6 +57,14 @@ internal static class Regions
         }
 
         return mask.Area > 0 ? mask : throw Bad(option, text, "a box that meets the picture, or the file of a mask");
+    }
+
+    private static PixelBox? TryBox(string text)
+    {
+        float[] numbers = Numbers(text);
+        return numbers.Length == 4 && numbers[2] >= 1 && numbers[3] >= 1 && numbers.All(n => MathF.Abs(n) <= 1_000_000)
+            ? new PixelBox((int)numbers[0], (int)numbers[1], (int)numbers[2], (int)numbers[3])
+            : null;
     }
 
     private static float[] Numbers(string text)

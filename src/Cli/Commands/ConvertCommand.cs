@@ -50,11 +50,9 @@ internal static class ConvertCommand
 
         using PublishedCheckpoint checkpoint = PublishedCheckpoint.Open(input, options);
         ConvertedType target = Enum.Parse<ConvertedType>(type, ignoreCase: true);
-        IReadOnlyList<string> notes = [];
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out =
-            new AnsiConsoleOutput(Console.Error) });
-        console.Status().Start("Converting", status => notes = CheckpointConverter.Convert(checkpoint, target, folder,
-            new StatusProgress(name => status.Status(Markup.Escape(PlainText.OneLine(name))))));
+        IReadOnlyList<string> notes = Console.IsErrorRedirected
+            ? CheckpointConverter.Convert(checkpoint, target, folder)
+            : ConvertVisibly(checkpoint, target, folder);
         output.WriteLine($"{checkpoint.Layout} written to {folder} as {type}");
         foreach (string note in notes)
         {
@@ -62,6 +60,17 @@ internal static class ConvertCommand
         }
 
         return 0;
+    }
+
+    private static IReadOnlyList<string> ConvertVisibly(PublishedCheckpoint checkpoint, ConvertedType target,
+        string folder)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(Console.Error),
+        });
+        return console.Status().Start("Converting", status => CheckpointConverter.Convert(checkpoint, target, folder,
+            new StatusProgress(name => status.Status(Markup.Escape(PlainText.OneLine(name))))));
     }
 
     // Progress<T> would report on other threads, after the end.

@@ -96,6 +96,11 @@ internal static class SegmentCommand
             throw new PixException(PixErrorKind.InvalidArgument, "Give TEXT or --question, not both.");
         }
 
+        if (hasText && string.IsNullOrWhiteSpace(request.Text ?? request.Question))
+        {
+            throw new PixException(PixErrorKind.InvalidArgument, "TEXT (or --question) is empty: say what to segment.");
+        }
+
         if (request.TokensMax is < 1 or > 100_000)
         {
             throw new PixException(PixErrorKind.InvalidArgument,

@@ -52,6 +52,11 @@ public sealed class LoraSource : ITensorSource
             problems.Add($"the checkpoint holds adapters of its own ('{own}'): merge those first, with px convert");
         }
 
+        if (adapters is not null && !adapters.Tensors.Keys.Any(IsAdapter))
+        {
+            problems.Add($"'{adapters.Origin}' holds none");
+        }
+
         CheckScale(settings, problems);
         FindAdapters(adapters ?? source, settings, problems);
         if (problems.Count > 0)

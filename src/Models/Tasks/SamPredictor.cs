@@ -1,3 +1,4 @@
+using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Imaging.Masks;
 using PixSearch.Models.Preprocessing;
@@ -41,6 +42,8 @@ public sealed class SamPredictor : IDisposable
     /// <param name="boxes">Boxes round the object.</param>
     /// <param name="mask">A rough mask of the object, in the size of the picture; null for none.</param>
     /// <param name="multimask">Three masks instead of one.</param>
+    /// <exception cref="PixException">A point or a box lies outside of the picture, or the mask is of another
+    /// size.</exception>
     public IReadOnlyList<SegmentedTarget> Predict(IReadOnlyList<SamPoint> points, IReadOnlyList<SamBox> boxes,
         BinaryMask? mask = null, bool multimask = false)
     {
@@ -49,6 +52,7 @@ public sealed class SamPredictor : IDisposable
             throw new ArgumentException("SAM needs a point, a box or a mask.");
         }
 
+        CheckInside(points, boxes);
         using var scope = new TensorScope();
         float x = (float)_prepared.ValidWidth / _width;
         float y = (float)_prepared.ValidHeight / _height;
@@ -75,12 +79,35 @@ public sealed class SamPredictor : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _features.Dispose();
 
+    // SAM would answer with a mask of something else. A box may reach over the edge, as those of detectors do.
+    private void CheckInside(IReadOnlyList<SamPoint> points, IReadOnlyList<SamBox> boxes)
+    {
+        foreach (SamPoint point in points)
+        {
+            if (!(point.X >= 0 && point.Y >= 0 && point.X <= _width && point.Y <= _height))
+            {
+                throw new PixException(PixErrorKind.InvalidArgument, FormattableString.Invariant(
+                    $"The point {point.X},{point.Y} lies outside of the picture ({_width}x{_height})."));
+            }
+        }
+
+        foreach (SamBox box in boxes)
+        {
+            if (!(box.Left < _width && box.Top < _height && box.Right > 0 && box.Bottom > 0))
+            {
+                throw new PixException(PixErrorKind.InvalidArgument, FormattableString.Invariant(
+                    $"The box from {box.Left},{box.Top} to {box.Right},{box.Bottom} does not meet the picture ")
+                    + $"({_width}x{_height}).");
+            }
+        }
+    }
+
     // Shape: [1, 1, 4 grid, 4 grid]; what lies outside of the picture counts as outside of the object.
     private Tensor MaskPrompt(BinaryMask mask)
     {
         if (mask.Width != _width || mask.Height != _height)
         {
-            throw new Abstractions.PixException(Abstractions.PixErrorKind.InvalidArgument,
+            throw new PixException(PixErrorKind.InvalidArgument,
                 $"The mask is {mask.Width}x{mask.Height}, the picture {_width}x{_height}; they must be equally large.");
         }
 
