@@ -207,7 +207,8 @@ public sealed class LoraSource : ITensorSource
                 problems.Add($"'{a.Name}' is a second adapter of '{layer}'");
             }
             else if (entry.Shape.Rank != 2 || a.Shape.Rank != 2 || a.Shape[0] < 1
-                || b.Shape != new Shape(entry.Shape[0], a.Shape[0]) || a.Shape[1] != entry.Shape[1] || (settings.Rank ?? a.Shape[0]) != a.Shape[0])
+                || b.Shape != new Shape(entry.Shape[0], a.Shape[0]) || a.Shape[1] != entry.Shape[1]
+                || (settings.Rank ?? a.Shape[0]) != a.Shape[0])
             {
                 problems.Add($"'{a.Name}' {a.Shape} and '{nameB}' {b.Shape} do not fit {layer} {entry.Shape}"
                     + (settings.Rank is int rank ? $" at rank {rank}" : ""));

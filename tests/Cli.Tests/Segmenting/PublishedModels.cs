@@ -10,7 +10,8 @@ public sealed class PublishedModels : IDisposable
     public PublishedModels()
     {
         Root = Directory.CreateTempSubdirectory("published-").FullName;
-        foreach (string layout in (string[])["pixel-sail-pth", "pixellm-torch-shards", "llava-torch-shards", "lisa-torch"])
+        string[] layouts = ["pixel-sail-pth", "pixellm-torch-shards", "llava-torch-shards", "lisa-torch"];
+        foreach (string layout in layouts)
         {
             PublishedFolders.Write(layout, In(layout));
         }
