@@ -31,7 +31,8 @@ internal static class BpeMerger
     /// Merges in place. Afterwards the word is symbol 0 and those reached from it by <see cref="BpeSymbol.Next"/> (-1
     /// ends it).
     /// </summary>
-    public static void Merge(Span<BpeSymbol> symbols, Dictionary<ulong, BpeMerge> merges)
+    /// <returns>Pairs that were put into the heap: at most three a symbol, whatever the merges are.</returns>
+    public static long Merge(Span<BpeSymbol> symbols, Dictionary<ulong, BpeMerge> merges)
     {
         for (int i = 0; i < symbols.Length; i++)
         {
@@ -39,10 +40,11 @@ internal static class BpeMerger
             symbols[i].Next = i + 1 < symbols.Length ? i + 1 : -1;
         }
 
+        long offered = 0;
         var queue = new PriorityQueue<Candidate, ulong>(symbols.Length);
         for (int i = 0; i + 1 < symbols.Length; i++)
         {
-            Offer(symbols, merges, queue, i);
+            offered += Offer(symbols, merges, queue, i) ? 1 : 0;
         }
 
         while (queue.TryDequeue(out Candidate candidate, out _))
@@ -62,17 +64,19 @@ internal static class BpeMerger
             if (left.Next >= 0)
             {
                 symbols[left.Next].Previous = candidate.Left;
-                Offer(symbols, merges, queue, candidate.Left);
+                offered += Offer(symbols, merges, queue, candidate.Left) ? 1 : 0;
             }
 
             if (left.Previous >= 0)
             {
-                Offer(symbols, merges, queue, left.Previous);
+                offered += Offer(symbols, merges, queue, left.Previous) ? 1 : 0;
             }
         }
+
+        return offered;
     }
 
-    private static void Offer(Span<BpeSymbol> symbols, Dictionary<ulong, BpeMerge> merges,
+    private static bool Offer(Span<BpeSymbol> symbols, Dictionary<ulong, BpeMerge> merges,
         PriorityQueue<Candidate, ulong> queue, int index)
     {
         BpeSymbol left = symbols[index];
@@ -81,7 +85,10 @@ internal static class BpeMerger
             && merges.TryGetValue(Key(left.Id, right.Id), out BpeMerge merge))
         {
             queue.Enqueue(new Candidate(index, left.Id, right.Id, merge.Id), Key(merge.Rank, index));
+            return true;
         }
+
+        return false;
     }
 
     private readonly record struct Candidate(int Left, int LeftId, int RightId, int Id);

@@ -78,9 +78,12 @@ public static partial class CheckpointNames
         return name;
     }
 
-    // Its head is no list; its own code renames every gamma, which transformers would rename otherwise.
+    // Its head is no list; its own code renames every gamma, which transformers would rename otherwise. Training files
+    // have the multimodal part under mllm.model, with adapters round the language model inside of it.
     private static string Sa2Va(string name)
     {
+        name = Sa2VaWrapper().Replace(name, "");
+        name = name.Replace("language_model.base_model.model.", "language_model.", StringComparison.Ordinal);
         name = name.EndsWith(".gamma", StringComparison.Ordinal) ? name[..^"gamma".Length] + "g_weight" : name;
         return name.StartsWith("text_hidden_fcs.", StringComparison.Ordinal)
             ? "model.text_hidden_fcs.0." + name["text_hidden_fcs.".Length..]
@@ -109,6 +112,10 @@ public static partial class CheckpointNames
         || (layout == CheckpointLayout.Plum && PlumAlias().IsMatch(name))
         || (layout == CheckpointLayout.Glamm && GlammRegions().IsMatch(name))
         || (layout == CheckpointLayout.PixelSail && SailUnused().IsMatch(name));
+
+    [GeneratedRegex("^model\\.(?=(language_model|vision_model|mlp1|grounding_encoder|text_hidden_fcs)\\.)",
+        RegexOptions.CultureInvariant)]
+    private static partial Regex Sa2VaWrapper();
 
     [GeneratedRegex("(image_encoder|prompt_encoder|mask_decoder)\\.", RegexOptions.CultureInvariant)]
     private static partial Regex PartOfSam();
