@@ -31,8 +31,9 @@ public static class TextSegmenter
     };
 
     /// <summary>What is to be said of a PixelLM answer whose tokens give no masks.</summary>
-    public static string CodebookNote(int tokens) => $"The model wrote {tokens} codebook tokens, which is no multiple of "
-        + $"{PixelLmConfig.TokensPerTarget}; as with its authors' code there are no masks.";
+    public static string CodebookNote(int tokens) =>
+        $"The model wrote {tokens} codebook tokens, which is no multiple of {PixelLmConfig.TokensPerTarget}; "
+        + "as with its authors' code there are no masks.";
 
     /// <summary>Asks a question about a picture and decodes the masks of the answer.</summary>
     /// <param name="model">Any family.</param>

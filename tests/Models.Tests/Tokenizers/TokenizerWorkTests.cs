@@ -22,9 +22,9 @@ public sealed class TokenizerWorkTests
         {
             foreach (string unit in (string[])
             [
-                "a", "ab", " ", "\n", " \n", "\r\n \t", "1", "'", "'s", "<", "<sear", "<search>", "[SEG] ", "\ud83d\ude42",
-                "\ud83d\udc69\u200d\ud83d\udd2c", "\u0301", "\u0301\u0323", "e\u0301", "\u1112\u1161\u11ab", "\u6f22",
-                "\u0627\u0644", "\ud83d", "\0", "\u2581", "the flag. ",
+                "a", "ab", " ", "\n", " \n", "\r\n \t", "1", "'", "'s", "<", "<sear", "<search>", "[SEG] ",
+                "\ud83d\ude42", "\ud83d\udc69\u200d\ud83d\udd2c", "\u0301", "\u0301\u0323", "e\u0301", "\u1112\u1161\u11ab",
+                "\u6f22", "\u0627\u0644", "\ud83d", "\0", "\u2581", "the flag. ",
             ])
             {
                 data.Add(tokenizer, unit);
@@ -186,7 +186,8 @@ public sealed class TokenizerWorkTests
         const string Nfc = "{\"type\":\"NFC\"}";
         const string Bytes = "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}";
         string Split(string pattern) => "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":"
-            + $"{{\"Regex\":{System.Text.Json.JsonSerializer.Serialize(pattern)}}},\"behavior\":\"Isolated\"}},{Bytes}]}}";
+            + $"{{\"Regex\":{System.Text.Json.JsonSerializer.Serialize(pattern)}}},"
+            + $"\"behavior\":\"Isolated\"}},{Bytes}]}}";
         return new Dictionary<string, BpeTokenizer>
         {
             ["qwen"] = With(Split(RegexSplitter.QwenPattern), Nfc),
