@@ -1,7 +1,6 @@
 using PixSearch.Imaging;
 using PixSearch.Models.PixelSail;
 using PixSearch.Models.Preprocessing;
-using PixSearch.Models.Text;
 using PixSearch.Models.Weights;
 using PixSearch.Tensors;
 

@@ -2,7 +2,6 @@ using PixSearch.Imaging;
 using PixSearch.Models.PixelLm;
 using PixSearch.Models.Preprocessing;
 using PixSearch.Models.Sam;
-using PixSearch.Models.Text;
 using PixSearch.Models.Weights;
 using PixSearch.Tensors;
 
