@@ -102,7 +102,9 @@ public abstract class DecoderModel : ISegmentingModel
     /// <summary>A picture's rows for the language model. Shape: [slots, hidden].</summary>
     internal abstract Tensor RowsOf(IImageEncoding image);
 
-    /// <summary>Adds the positions of a sequence's rows: slot i stands at i, unless a family has it otherwise.</summary>
+    /// <summary>
+    /// Adds the positions of a sequence's rows: slot i stands at i, unless a family has it otherwise.
+    /// </summary>
     internal virtual void Place(StepSequence sequence, StepPositions positions)
     {
         for (int i = sequence.Start; i < sequence.Start + sequence.Count; i++)
