@@ -178,6 +178,84 @@ internal static unsafe class NormKernels
         }
     }
 
+    // Two rows together, each as BackwardRow computes it: the sums are read and written once for both, and while one
+    // waits for the sum of its lanes the other one works.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void BackwardTwo<S, V>(in NormArguments arguments, float* x, float* dy, float* dx, float* sums)
+        where S : struct, ISimd<V>
+        where V : unmanaged
+    {
+        int width = arguments.Width;
+        bool centred = arguments.Centred;
+        float* scale = arguments.Scale;
+        float* x2 = x + width;
+        float* dy2 = dy + width;
+        float* dx2 = dx + width;
+        (float mean, float inverse) = Statistics<S, V>(x, width, centred, arguments.Epsilon);
+        (float mean2, float inverse2) = Statistics<S, V>(x2, width, centred, arguments.Epsilon);
+        V factor = S.Splat(inverse), factor2 = S.Splat(inverse2);
+        V offset = S.Splat(-mean * inverse), offset2 = S.Splat(-mean2 * inverse2);
+        V total = S.Zero, total2 = S.Zero, dot = S.Zero, dot2 = S.Zero;
+        int i = 0;
+        for (; i + S.Width <= width; i += S.Width)
+        {
+            V normal = S.Fma(S.Load(x + i), factor, offset);
+            V normal2 = S.Fma(S.Load(x2 + i), factor2, offset2);
+            V gradient = S.Load(dy + i);
+            V gradient2 = S.Load(dy2 + i);
+            S.Store(sums + i, S.Fma(gradient2, normal2, S.Fma(gradient, normal, S.Load(sums + i))));
+            V by = S.Load(scale + i);
+            V scaled = S.Multiply(gradient, by);
+            V scaled2 = S.Multiply(gradient2, by);
+            dot = S.Fma(scaled, normal, dot);
+            dot2 = S.Fma(scaled2, normal2, dot2);
+            if (centred)
+            {
+                float* toShift = sums + width + i;
+                S.Store(toShift, S.Add(gradient2, S.Add(gradient, S.Load(toShift))));
+                total = S.Add(total, scaled);
+                total2 = S.Add(total2, scaled2);
+            }
+        }
+
+        int vectorEnd = i;
+        (float sumAll, float dotAll, float sumAll2, float dotAll2) = (S.Sum(total), S.Sum(dot), S.Sum(total2),
+            S.Sum(dot2));
+        for (; i < width; i++)
+        {
+            float normal = (x[i] - mean) * inverse;
+            float normal2 = (x2[i] - mean2) * inverse2;
+            sums[i] = sums[i] + (dy[i] * normal) + (dy2[i] * normal2);
+            sums[width + i] = sums[width + i] + dy[i] + dy2[i];
+            sumAll += dy[i] * scale[i];
+            sumAll2 += dy2[i] * scale[i];
+            dotAll += dy[i] * scale[i] * normal;
+            dotAll2 += dy2[i] * scale[i] * normal2;
+        }
+
+        float meanGradient = centred ? sumAll / width : 0;
+        float meanGradient2 = centred ? sumAll2 / width : 0;
+        (float meanDot, float meanDot2) = (dotAll / width, dotAll2 / width);
+        V minusMean = S.Splat(-meanGradient), minusMean2 = S.Splat(-meanGradient2);
+        V minusDot = S.Splat(-meanDot), minusDot2 = S.Splat(-meanDot2);
+        for (i = 0; i < vectorEnd; i += S.Width)
+        {
+            V by = S.Load(scale + i);
+            V normal = S.Fma(S.Load(x + i), factor, offset);
+            V normal2 = S.Fma(S.Load(x2 + i), factor2, offset2);
+            V inner = S.Fma(S.Load(dy + i), by, S.Fma(normal, minusDot, minusMean));
+            V inner2 = S.Fma(S.Load(dy2 + i), by, S.Fma(normal2, minusDot2, minusMean2));
+            S.Store(dx + i, S.Multiply(inner, factor));
+            S.Store(dx2 + i, S.Multiply(inner2, factor2));
+        }
+
+        for (; i < width; i++)
+        {
+            dx[i] = inverse * ((dy[i] * scale[i]) - meanGradient - ((x[i] - mean) * inverse * meanDot));
+            dx2[i] = inverse2 * ((dy2[i] * scale[i]) - meanGradient2 - ((x2[i] - mean2) * inverse2 * meanDot2));
+        }
+    }
+
     private struct ForwardJob<S, V> : IJob
         where S : struct, ISimd<V>
         where V : unmanaged
@@ -214,6 +292,13 @@ internal static unsafe class NormKernels
             for (int row = index * RowsEach; row < end; row++)
             {
                 long at = (long)row * Arguments.Width;
+                if (row + 1 < end)
+                {
+                    BackwardTwo<S, V>(Arguments, Arguments.X + at, Arguments.Dy + at, Arguments.Y + at, sums);
+                    row++;
+                    continue;
+                }
+
                 BackwardRow<S, V>(Arguments, Arguments.X + at, Arguments.Dy + at, Arguments.Y + at, sums);
             }
         }
