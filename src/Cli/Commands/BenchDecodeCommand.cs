@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using PixSearch.Abstractions;
+using PixSearch.Cli.Bench;
 using PixSearch.Cli.Bench.Decode;
 using PixSearch.Models.Text;
 using PixSearch.Models.Weights;
@@ -47,14 +48,19 @@ internal static class BenchDecodeCommand
             Description = $"Folder of llama.cpp's libraries; by default where this puts them: "
                 + LlamaCppLibrary.HowToInstall,
         };
+        var cpuTime = new Option<bool>("--cpu-time")
+        {
+            Description = "Read the CPU time of the thread, for busy machines; needs PIXSEARCH_THREADS=1.",
+        };
         var command = new Command("decode", "Decoding and prefill of a 30 M-parameter LLaMA type, F32, BF16 and Q8 "
-            + "weights, beside llama.cpp.") { steps, llama };
+            + "weights, beside llama.cpp.") { steps, llama, cpuTime };
         command.SetAction(parsed => Run(Math.Clamp(parsed.GetValue(steps), Rounds, 1000),
-            parsed.GetValue(llama)?.FullName, parsed.InvocationConfiguration.Output));
+            parsed.GetValue(llama)?.FullName, new BenchClock(parsed.GetValue(cpuTime)),
+            parsed.InvocationConfiguration.Output));
         return command;
     }
 
-    private static void Run(int steps, string? folder, TextWriter console)
+    private static void Run(int steps, string? folder, BenchClock clock, TextWriter console)
     {
         LlamaCppLibrary? library = LlamaCppLibrary.Open(folder, out string missing);
         using var backend = new CpuBackend();
@@ -82,7 +88,7 @@ internal static class BenchDecodeCommand
                 using var own = new OwnDecoder(backend, model);
                 using LlamaCppDecoder? peer = library is null ? null
                     : new LlamaCppDecoder(library, gguf, s_config.VocabSize, NativePeers.ThreadCount);
-                table.AddRow([type.ToString(), .. Measure(own, peer, steps)]);
+                table.AddRow([type.ToString(), .. Measure(own, peer, steps, clock)]);
             }
             finally
             {
@@ -97,9 +103,10 @@ internal static class BenchDecodeCommand
         }
     }
 
-    private static IEnumerable<string> Measure(OwnDecoder own, LlamaCppDecoder? peer, int steps)
+    private static IEnumerable<string> Measure(OwnDecoder own, LlamaCppDecoder? peer, int steps,
+        BenchClock clock)
     {
-        var benchmark = new DecodeBenchmark(own, peer, s_config.VocabSize, Rounds);
+        var benchmark = new DecodeBenchmark(own, peer, s_config.VocabSize, Rounds, clock);
         string apart = "";
         if (peer is not null)
         {

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using PixSearch.Cli.Bench;
 using PixSearch.Cli.Bench.Train;
 using PixSearch.Models.Plum;
 using PixSearch.Tensors;
@@ -24,20 +25,26 @@ internal static class BenchTrainCommand
         var steps = Number("--steps", "Steps of a round, after one that is not counted.", 3);
         var rounds = Number("--rounds", "Rounds, in turns with PyTorch.", 2);
         var alone = new Option<bool>("--alone") { Description = "Leave PyTorch out." };
+        var cpuTime = new Option<bool>("--cpu-time")
+        {
+            Description = "Read CPU time, for busy machines; needs PIXSEARCH_THREADS=1.",
+        };
         var command = new Command(name, "Time of a training step of pixsearch-nano, operation by operation, and beside "
-            + "PyTorch.") { pictures, questions, tokens, spans, steps, rounds, alone };
+            + "PyTorch.") { pictures, questions, tokens, spans, steps, rounds, alone, cpuTime };
         command.SetAction(async (parsed, _) =>
         {
             var load = new StepLoad(parsed.GetValue(pictures), parsed.GetValue(questions), parsed.GetValue(tokens),
                 parsed.GetValue(spans));
             await RunAsync(load, Math.Max(1, parsed.GetValue(steps)), Math.Max(1, parsed.GetValue(rounds)),
-                parsed.GetValue(alone), parsed.InvocationConfiguration.Output);
+                parsed.GetValue(alone), parsed.GetValue(cpuTime), parsed.InvocationConfiguration.Output);
         });
         return command;
     }
 
-    private static async Task RunAsync(StepLoad load, int steps, int rounds, bool alone, TextWriter console)
+    private static async Task RunAsync(StepLoad load, int steps, int rounds, bool alone, bool cpuTime,
+        TextWriter console)
     {
+        var clock = new BenchClock(cpuTime);
         string missing = "";
         PyTorchPeer? peer = alone ? null : PyTorchPeer.Find(out missing);
         using TraceBackend? trace = peer is null ? null : Trace(load);
@@ -49,7 +56,7 @@ internal static class BenchTrainCommand
             string name;
             using (IGradientBackend backend = CpuBackend.Create())
             {
-                (name, times) = (backend.Name, load.Measure(backend, steps));
+                (name, times) = (backend.Name, load.Measure(backend, steps, clock));
             }
 
             if (round == 0)
@@ -63,7 +70,7 @@ internal static class BenchTrainCommand
                 + $"{times.Rows * 1000 / ms:0.0} questions/s"));
             if (peer is not null)
             {
-                double[] seconds = await peer.RunAsync(trace!, steps);
+                double[] seconds = await peer.RunAsync(trace!, steps, cpuTime);
                 peerMs = seconds.Average() * 1000;
                 ratios.Add(peerMs / ms);
                 console.WriteLine(string.Create(CultureInfo.InvariantCulture,
@@ -88,13 +95,14 @@ internal static class BenchTrainCommand
     {
         using IGradientBackend backend = CpuBackend.Create();
         var trace = new TraceBackend(backend);
-        load.Measure(trace, 1);
+        load.Measure(trace, 1, new BenchClock(cpuTime: false));
         return trace;
     }
 
     private static void Print(string backend, StepTimes times)
     {
-        double total = times.ForwardMs + times.BackwardMs + times.UpdateMs;
+        // Of the operations' own times, which are read on the wall.
+        double total = times.Operations.Sum(time => time.ForwardMs + time.BackwardMs) + times.UpdateMs;
         var table = new Table().Title($"{backend}: milliseconds a step of {times.Rows} questions");
         table.AddColumns("operation", "calls", "forward", "backward", "share");
         foreach (OperationTime time in times.Operations.Where(time => time.ForwardMs + time.BackwardMs >= 0.05))
@@ -115,7 +123,7 @@ internal static class BenchTrainCommand
     /// <summary>Sizes of a made-up batch.</summary>
     private sealed record StepLoad(int Pictures, int Questions, int Tokens, int Spans)
     {
-        public StepTimes Measure(IGradientBackend backend, int steps) => StepBenchmark.Run(backend,
-            PixSearchConfig.Nano(4096), Pictures, Questions, Tokens, Spans, steps);
+        public StepTimes Measure(IGradientBackend backend, int steps, BenchClock clock) => StepBenchmark.Run(backend,
+            PixSearchConfig.Nano(4096), Pictures, Questions, Tokens, Spans, steps, () => clock.Now);
     }
 }

@@ -1,5 +1,3 @@
-using System.Diagnostics;
-
 namespace PixSearch.Cli.Bench.Decode;
 
 /// <summary>Rates of one kind of work.</summary>
@@ -12,7 +10,7 @@ internal readonly record struct DecodeRate(double Own, double? Peer, double? Rat
 /// Times engines on the same work in turns: each round runs one, waits for its threads to park (they spin for a while,
 /// and would take the other's cores), and runs the other.
 /// </summary>
-internal sealed class DecodeBenchmark(IDecoder own, IDecoder? peer, int vocabulary, int rounds)
+internal sealed class DecodeBenchmark(IDecoder own, IDecoder? peer, int vocabulary, int rounds, BenchClock clock)
 {
     /// <summary>Tokens of a prefill.</summary>
     public const int PrefillTokens = 512;
@@ -42,9 +40,9 @@ internal sealed class DecodeBenchmark(IDecoder own, IDecoder? peer, int vocabula
             double[] seconds = new double[each];
             for (int step = 0; step < each; step++)
             {
-                long start = Stopwatch.GetTimestamp();
+                double start = clock.Now;
                 decoder.Step(PromptTokens + (round * each) + step, tokens, next);
-                seconds[step] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+                seconds[step] = (clock.Now - start) / 1e3;
             }
 
             return batch / Median(seconds);
@@ -62,9 +60,9 @@ internal sealed class DecodeBenchmark(IDecoder own, IDecoder? peer, int vocabula
 
         return InTurns((decoder, _) =>
         {
-            long start = Stopwatch.GetTimestamp();
+            double start = clock.Now;
             decoder.Prefill(0, 0, tokens);
-            return PrefillTokens / Stopwatch.GetElapsedTime(start).TotalSeconds;
+            return PrefillTokens * 1e3 / (clock.Now - start);
         });
     }
 

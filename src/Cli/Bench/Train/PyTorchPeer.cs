@@ -55,7 +55,7 @@ internal sealed class PyTorchPeer
 
     /// <summary>Seconds of each step after one that is not counted.</summary>
     /// <exception cref="InvalidOperationException">PyTorch failed: what it wrote.</exception>
-    public async Task<double[]> RunAsync(TraceBackend trace, int steps)
+    public async Task<double[]> RunAsync(TraceBackend trace, int steps, bool cpuTime)
     {
         string file = Path.Combine(Path.GetTempPath(), $"px-bench-{Environment.ProcessId}.json");
         try
@@ -63,7 +63,7 @@ internal sealed class PyTorchPeer
             await File.WriteAllTextAsync(file, JsonSerializer.Serialize(new { trace.Ops, trace.Weights }, s_json));
             string threads = NativePeers.ThreadCount.ToString(CultureInfo.InvariantCulture);
             var start = new ProcessStartInfo(_python,
-                ["-", file, steps.ToString(CultureInfo.InvariantCulture), threads])
+                ["-", file, steps.ToString(CultureInfo.InvariantCulture), threads, cpuTime ? "cpu" : "wall"])
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,

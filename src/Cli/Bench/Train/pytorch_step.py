@@ -1,5 +1,5 @@
 # Runs the operations of a training step that px noted (a JSON file) in PyTorch: forward, backward, AdamW.
-# Prints one line of JSON: version and seconds of each counted step. Usage: pytorch_step.py TRACE STEPS THREADS
+# Prints one line of JSON: version and seconds of each counted step. Usage: pytorch_step.py TRACE STEPS THREADS wall|cpu
 #
 # Losses are replaced by the mean square of every result that no operation reads, which is cheaper than those of px;
 # masks, indices and constants are made before the clock starts.
@@ -14,6 +14,7 @@ import torch.nn.functional as F
 with open(sys.argv[1]) as file:
     trace = json.load(file)
 steps, threads = int(sys.argv[2]), int(sys.argv[3])
+clock = time.process_time if sys.argv[4] == "cpu" else time.perf_counter
 torch.set_num_threads(threads)
 torch.manual_seed(1)
 ops = trace["ops"]
@@ -155,7 +156,7 @@ for op in ops:
 
 seconds = []
 for step in range(steps + 1):
-    started = time.perf_counter()
+    started = clock()
     values = []
     for op in ops:
         values.append(run(op, [values[i] for i in op["inputs"]], [weights[i] for i in op["weights"]]))
@@ -166,6 +167,6 @@ for step in range(steps + 1):
     optimizer.step()
     optimizer.zero_grad()
     if step > 0:
-        seconds.append(time.perf_counter() - started)
+        seconds.append(clock() - started)
 
 print(json.dumps({"version": torch.__version__, "seconds": seconds, "ends": len(ends)}))
