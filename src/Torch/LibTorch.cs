@@ -6,7 +6,8 @@ namespace PixSearch.Torch;
 internal static class LibTorch
 {
     private const string HowToInstall = "Build the host with PX_LIBTORCH=cpu (122 MB) or PX_LIBTORCH=cuda in the "
-        + "environment, or put the libraries of libtorch 2.10 where the loader finds them (LD_LIBRARY_PATH).";
+        + "environment, or put the libraries of libtorch 2.10 where the loader finds them (LD_LIBRARY_PATH). On Linux "
+        + "TorchSharp also needs the libstdc++ of GCC 13 (Ubuntu 24.04, Debian 13).";
 
     /// <summary>Loads the library and opens a device.</summary>
     /// <exception cref="PixException">There is no library, or it has no such device: says what to install.</exception>
