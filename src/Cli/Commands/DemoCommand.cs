@@ -65,7 +65,11 @@ internal static class DemoCommand
                 throw new PixException(failed.Kind, failed.Message);
             }
 
-            bool good = AnswerScorer.Score(printer.Text, [asked.Answer, .. asked.Variants ?? []]) == Verdict.Correct;
+            // CRAG's scores count every "I don't know" as missing; here it can be what was wanted.
+            Verdict wanted = asked.Answer.Contains(SearchProtocol.DontKnow, StringComparison.OrdinalIgnoreCase)
+                ? Verdict.Missing
+                : Verdict.Correct;
+            bool good = AnswerScorer.Score(printer.Text, [asked.Answer, .. asked.Variants ?? []]) == wanted;
             right += good ? 1 : 0;
             console.WriteLine(good ? "right" : $"wrong: expected \"{asked.Answer}\"");
             string overlay = Path.Combine(output, $"{i + 1:00}-{Path.GetFileNameWithoutExtension(asked.Picture)}.png");
