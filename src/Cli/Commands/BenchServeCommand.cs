@@ -44,9 +44,8 @@ internal static class BenchServeCommand
         Option<int[]> policyClients = new("--policy-clients")
         {
             DefaultValueFactory = _ => [4, 8, 16],
-            Description = "Numbers of concurrent sessions in the policy runs; none: no policy runs.",
+            Description = "Numbers of concurrent sessions in the policy runs; 0: no policy runs.",
             AllowMultipleArgumentsPerToken = true,
-            Arity = ArgumentArity.ZeroOrMore,
         };
         Option<double[]> policyLatency = new("--policy-latency")
         {
@@ -109,7 +108,7 @@ internal static class BenchServeCommand
     {
         var points = new List<PausePolicyPoint>();
         double[] latency = settings.PolicyLatencyMs;
-        foreach (int clients in settings.PolicyClients)
+        foreach (int clients in settings.PolicyClients.Where(static count => count > 0))
         {
             foreach (PausePolicy policy in Enum.GetValues<PausePolicy>())
             {
