@@ -11,7 +11,7 @@ namespace PixSearch.Cluster.Processes;
 /// <summary>
 /// Asks over gRPC. An answer is one call: a reconnect that a client would notice is a failure.
 /// </summary>
-internal sealed class ClusterClient(Uri gateway) : IDisposable
+internal sealed class ClusterClient(Uri gateway, Journal journal) : IDisposable
 {
     private const string Method = "/pixsearch.v1.PixSearch/Answer";
 
@@ -35,10 +35,13 @@ internal sealed class ClusterClient(Uri gateway) : IDisposable
             SearchMode = SearchMode.Auto,
         });
 
+    /// <summary>For the events of one question.</summary>
+    public Answer Begin() => new(journal);
+
     /// <summary>The whole answer.</summary>
     public async Task<Answer> AnswerAsync(string question)
     {
-        var answer = new Answer();
+        Answer answer = Begin();
         await foreach (AnswerEvent next in AskAsync(question))
         {
             answer.Add(next);
@@ -51,8 +54,10 @@ internal sealed class ClusterClient(Uri gateway) : IDisposable
 }
 
 /// <summary>The events of a session as they arrived.</summary>
-internal sealed class Answer
+internal sealed class Answer(Journal journal)
 {
+    private static readonly TimeSpan s_notable = TimeSpan.FromSeconds(1);
+
     private readonly List<AnswerEvent> _events = [];
     private long _last = Stopwatch.GetTimestamp();
 
@@ -66,6 +71,11 @@ internal sealed class Answer
         long now = Stopwatch.GetTimestamp();
         TimeSpan pause = Stopwatch.GetElapsedTime(_last, now);
         (_last, LongestPause) = (now, pause > LongestPause ? pause : LongestPause);
+        if (pause > s_notable)
+        {
+            journal.Note("client", $"event {next.Sequence} after {pause.TotalSeconds:0.0} s");
+        }
+
         _events.Add(next);
     }
 
@@ -131,7 +141,7 @@ internal sealed class Load : IAsyncDisposable
         bool first = true;
         while (!_stop.IsCancellationRequested)
         {
-            var answer = new Answer();
+            Answer answer = client.Begin();
             await foreach (AnswerEvent next in client.AskAsync(question))
             {
                 answer.Add(next);

@@ -33,6 +33,8 @@ public sealed class ClusterFixture : IAsyncLifetime
 
     internal ClusterClient Client { get; private set; } = null!;
 
+    internal Journal Journal { get; } = new();
+
     internal IReadOnlyList<ClusterProcess> Silos => _silos;
 
     public async Task InitializeAsync()
@@ -52,7 +54,7 @@ public sealed class ClusterFixture : IAsyncLifetime
         WriteIndex(Path.Combine(_folder, "harbours"));
         await RestoreAsync();
         _gateway = await StartAsync("gateway", Authority);
-        Client = new ClusterClient(_gateway.Grpc!);
+        Client = new ClusterClient(_gateway.Grpc!, Journal);
 
         // The first searches open the index on each silo and may be late; later ones must not be.
         await Task.WhenAll(Enumerable.Range(0, 2 * SiloCount)
@@ -97,7 +99,7 @@ public sealed class ClusterFixture : IAsyncLifetime
             ["INDEXES"] = Path.Combine(_folder, "harbours"),
             ["LISTENADDRESS"] = "127.0.0.1",
             ["REHEARSAL"] = "true",
-        });
+        }, Journal);
     }
 
     internal ClusterProcess Silo(string name) => _silos.Single(silo => silo.Name == name);

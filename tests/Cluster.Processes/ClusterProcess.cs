@@ -17,12 +17,13 @@ internal sealed partial class ClusterProcess : IDisposable
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(240);
 
     private readonly Process _process;
+    private readonly Journal _journal;
     private readonly StringBuilder _output = new();
     private readonly TaskCompletionSource<string> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private ClusterProcess(string name, Process process)
+    private ClusterProcess(string name, Process process, Journal journal)
     {
-        (Name, _process) = (name, process);
+        (Name, _process, _journal) = (name, process, journal);
         process.OutputDataReceived += (_, line) => Take(line.Data);
         process.ErrorDataReceived += (_, line) => Take(line.Data);
         process.EnableRaisingEvents = true;
@@ -54,7 +55,7 @@ internal sealed partial class ClusterProcess : IDisposable
 
     /// <summary>Starts a role and waits until it says that it is ready.</summary>
     public static async Task<ClusterProcess> StartAsync(string name, string role,
-        IReadOnlyDictionary<string, string> settings)
+        IReadOnlyDictionary<string, string> settings, Journal journal)
     {
         string silo = Path.Combine(AppContext.BaseDirectory, "PixSearch.Silo.dll");
         var start = new ProcessStartInfo("dotnet", [silo, "--role", role])
@@ -67,13 +68,13 @@ internal sealed partial class ClusterProcess : IDisposable
             start.Environment[$"PIXSEARCH__{key}"] = value;
         }
 
-        // One step at a time on two cores: more threads would only wait for each other.
+        // Instrumenting hot methods on the way up costs more than it gains in a minute of life.
         start.Environment["DOTNET_TieredPGO"] = "0";
         start.Environment["PIXSEARCH__SILOPORT"] = FreePort().ToString();
         start.Environment["PIXSEARCH__GATEWAYPORT"] = FreePort().ToString();
         start.Environment["PIXSEARCH__HTTPPORT"] = "0";
         start.Environment["PIXSEARCH__GRPCPORT"] = "0";
-        var started = new ClusterProcess(name, new Process { StartInfo = start });
+        var started = new ClusterProcess(name, new Process { StartInfo = start }, journal);
         started._process.Start();
         started._process.BeginOutputReadLine();
         started._process.BeginErrorReadLine();
@@ -90,7 +91,11 @@ internal sealed partial class ClusterProcess : IDisposable
     }
 
     /// <summary>SIGKILL.</summary>
-    public void Kill() => _process.Kill();
+    public void Kill()
+    {
+        _journal.Note(Name, "killed");
+        _process.Kill();
+    }
 
     /// <summary>SIGTERM.</summary>
     public void Terminated() => Signal(Terminate);
@@ -142,6 +147,8 @@ internal sealed partial class ClusterProcess : IDisposable
             _output.AppendLine(line);
         }
 
+        _journal.Note(Name, line);
+
         if (line.StartsWith("ready ", StringComparison.Ordinal))
         {
             _ready.TrySetResult(line);
@@ -150,6 +157,7 @@ internal sealed partial class ClusterProcess : IDisposable
 
     private void Signal(int number)
     {
+        _journal.Note(Name, $"signal {number}");
         if (SendSignal(_process.Id, number) != 0)
         {
             throw new InvalidOperationException($"Signal {number} to {Name} failed: {Marshal.GetLastPInvokeError()}.");

@@ -1,6 +1,7 @@
 using Npgsql;
 using PixSearch.Cluster.Tests;
 using PixSearch.Gateway.V1;
+using Xunit.Abstractions;
 
 namespace PixSearch.Cluster.Processes;
 
@@ -9,7 +10,7 @@ namespace PixSearch.Cluster.Processes;
 /// and a gate in the database that holds the engine at the exact point of a session where it is lost.
 /// </summary>
 [Collection(nameof(ClusterCollection))]
-public sealed class LossTests(ClusterFixture cluster)
+public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) : IDisposable
 {
     // The bound; membership notices a killed silo after about four seconds (ADR 6).
     private static readonly TimeSpan s_recovery = TimeSpan.FromSeconds(10);
@@ -69,6 +70,8 @@ public sealed class LossTests(ClusterFixture cluster)
         Assert.InRange(await load.StopAsync(), 4, int.MaxValue);
         Assert.Equal(0L, await ScalarAsync("SELECT count(*) FROM pix_session WHERE NOT over", null));
     }
+
+    public void Dispose() => cluster.Journal.MoveTo(output);
 
     private async Task KillAtAsync(string kind, int position)
     {

@@ -1,10 +1,11 @@
 using PixSearch.Cluster.Tests;
+using Xunit.Abstractions;
 
 namespace PixSearch.Cluster.Processes;
 
 /// <summary>Goal: silos that are asked to leave give their sessions away; nobody's request fails.</summary>
 [Collection(nameof(ClusterCollection))]
-public sealed class StopTests(ClusterFixture cluster)
+public sealed class StopTests(ClusterFixture cluster, ITestOutputHelper output) : IDisposable
 {
     private const int Clients = 4;
 
@@ -54,4 +55,6 @@ public sealed class StopTests(ClusterFixture cluster)
             Directory.Delete(folder, recursive: true);
         }
     }
+
+    public void Dispose() => cluster.Journal.MoveTo(output);
 }

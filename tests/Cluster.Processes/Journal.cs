@@ -1,0 +1,39 @@
+using System.Globalization;
+using Xunit.Abstractions;
+
+namespace PixSearch.Cluster.Processes;
+
+/// <summary>
+/// What processes wrote and what tests did to them, in order and with the time of day; a test that fails shows its
+/// part of it.
+/// </summary>
+internal sealed class Journal
+{
+    private readonly Lock _gate = new();
+    private readonly List<string> _lines = [];
+
+    public void Note(string who, string what)
+    {
+        string now = DateTime.UtcNow.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
+        lock (_gate)
+        {
+            _lines.Add($"{now} {who}: {what}");
+        }
+    }
+
+    /// <summary>Hands over the lines since the last time.</summary>
+    public void MoveTo(ITestOutputHelper output)
+    {
+        string[] lines;
+        lock (_gate)
+        {
+            lines = [.. _lines];
+            _lines.Clear();
+        }
+
+        foreach (string line in lines)
+        {
+            output.WriteLine(line);
+        }
+    }
+}
