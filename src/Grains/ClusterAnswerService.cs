@@ -17,6 +17,13 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
+    // Orleans tells a client nothing of a call that was under way to a silo that died: it would be waited for until its
+    // timeout. A session that lives is heard of three times as often as this.
+    private static readonly TimeSpan s_silence = 3 * WireEvents.HeartbeatPeriod;
+
+    // The same for calls: asked again when unanswered for this long, which is safe (see RetryAsync).
+    private static readonly TimeSpan s_callAgain = TimeSpan.FromSeconds(5);
+
     /// <inheritdoc/>
     public async ValueTask<string> StartAsync(AnswerRequest request, CancellationToken cancellation)
     {
@@ -49,17 +56,23 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
         long failingSince = 0;
         while (true)
         {
-            bool progressed = false;
             Exception? loss = null;
-            IAsyncEnumerator<EventMessage> events = grains.GetGrain<ISessionGrain>(sessionId)
-                .ReadAsync(next, cancellation).WithBatchSize(1).GetAsyncEnumerator(cancellation);
+            var events = new StreamReader<EventMessage>(
+                left => grains.GetGrain<ISessionGrain>(sessionId).ReadAsync(next, left), cancellation);
             try
             {
                 while (loss is null)
                 {
                     try
                     {
-                        if (!await events.MoveNextAsync())
+                        bool? found = await events.NextAsync(s_silence, time, cancellation);
+                        if (found is null)
+                        {
+                            loss = new TimeoutException($"nothing was heard for {s_silence.TotalSeconds} s");
+                            continue;
+                        }
+
+                        if (found is false)
                         {
                             yield break;
                         }
@@ -74,20 +87,21 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
                         continue;
                     }
 
-                    // A moved session may repeat nothing and skip nothing: its numbers say so.
-                    SessionEvent current = WireEvents.ToEvent(events.Current);
-                    if (current.Sequence < next)
+                    // A sign of life; or what a moved session repeats: its numbers say so.
+                    failingSince = 0;
+                    if (events.Current.Sequence < next)
                     {
                         continue;
                     }
 
                     // Whoever reads settles, once: so it is settled even when the gateway that reserved is gone.
+                    SessionEvent current = WireEvents.ToEvent(events.Current);
                     if (account.Length > 0 && current is Usage or Failed)
                     {
                         await SettleAsync(account, sessionId, current is Usage usage ? usage.Tokens : 0, cancellation);
                     }
 
-                    (next, progressed) = (current.Sequence + 1, true);
+                    next = current.Sequence + 1;
                     yield return current;
                     if (WireEvents.IsLast(current))
                     {
@@ -97,16 +111,16 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
             }
             finally
             {
-                await DisposeQuietlyAsync(events, loss);
+                events.Leave();
             }
 
             long now = time.GetTimestamp();
-            failingSince = progressed || failingSince == 0 ? now : failingSince;
+            failingSince = failingSince == 0 ? now : failingSince;
             if (time.GetElapsedTime(failingSince, now) > s_patience)
             {
                 throw new PixException(PixErrorKind.Unavailable,
-                    $"Session '{sessionId}' could not be reached for {s_patience.TotalSeconds:0} s: {loss!.Message}",
-                        loss)
+                    $"Session '{sessionId}' could not be reached for {s_patience.TotalSeconds:0} s: {loss.Message}",
+                    loss)
                 {
                     RetryAfter = TimeSpan.FromSeconds(5),
                 };
@@ -161,7 +175,7 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
         {
             try
             {
-                await call();
+                await call().WaitAsync(s_callAgain, time, cancellation);
                 return;
             }
             catch (GrainErrorException error) when (error.Kind != PixErrorKind.Unavailable || Expired(start))
@@ -190,16 +204,4 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
         !cancellation.IsCancellationRequested
         && error is OrleansException or EnumerationAbortedException or TimeoutException or GrainErrorException
             or OperationCanceledException;
-
-    private static async ValueTask DisposeQuietlyAsync(IAsyncEnumerator<EventMessage> events, Exception? loss)
-    {
-        try
-        {
-            await events.DisposeAsync();
-        }
-        catch (Exception) when (loss is not null)
-        {
-            // The silo that held the other end is gone.
-        }
-    }
 }

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Orleans.Concurrency;
 using PixSearch.Abstractions;
 using PixSearch.Grains.Contracts;
@@ -29,14 +28,9 @@ internal sealed class ModelGrain(IEngineHost engine, SessionStore store) : Grain
         }
     }
 
-    public async IAsyncEnumerable<EventMessage> ReadAsync(string sessionId, long fromSequence,
-        [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        await foreach (SessionEvent next in engine.ReadAsync(sessionId, fromSequence, cancellation))
-        {
-            yield return WireEvents.ToMessage(next);
-        }
-    }
+    public IAsyncEnumerable<EventMessage> ReadAsync(string sessionId, long fromSequence,
+        CancellationToken cancellation) =>
+        WireEvents.ToMessages(engine.ReadAsync(sessionId, fromSequence, cancellation));
 
     public Task<bool> CancelAsync(string sessionId) => engine.CancelAsync(sessionId);
 

@@ -22,8 +22,8 @@ namespace PixSearch.Grains;
 /// </remarks>
 [EnginePlacement]
 [Reentrant]
-internal sealed partial class SessionGrain(SessionStore store, LoadView view, ILocalSiloDetails silo,
-    ILogger<SessionGrain> log) : Grain, ISessionGrain
+internal sealed partial class SessionGrain(SessionStore store, LoadView view, IEngineHost local,
+    ILocalSiloDetails silo, TimeProvider time, ILogger<SessionGrain> log) : Grain, ISessionGrain
 {
     // An engine that refuses is not asked again for this session; with every engine asked once the session fails as
     // overloaded.
@@ -58,30 +58,37 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
         while (true)
         {
             string engine = await EngineAsync();
-            IAsyncEnumerator<EventMessage> events = GrainFactory.GetGrain<IModelGrain>(engine)
-                .ReadAsync(id, next, cancellation).WithBatchSize(1).GetAsyncEnumerator(cancellation);
-            bool lost = false;
+            var events = new StreamReader<EventMessage>(left => Open(engine, id, next, left), cancellation);
             try
             {
                 while (true)
                 {
+                    bool? found;
                     try
                     {
-                        if (!await events.MoveNextAsync())
-                        {
-                            break;
-                        }
+                        found = await events.NextAsync(WireEvents.HeartbeatPeriod, time, cancellation);
                     }
                     catch (Exception error) when (IsLoss(error, cancellation))
                     {
                         EngineLost(log, id, engine, next, error.Message);
-                        lost = true;
                         break;
                     }
 
-                    next = events.Current.Sequence + 1;
-                    yield return events.Current;
-                    if (WireEvents.IsLast(WireEvents.ToEvent(events.Current)))
+                    if (found is null)
+                    {
+                        yield return WireEvents.Heartbeat;
+                        continue;
+                    }
+
+                    if (found is false)
+                    {
+                        break;
+                    }
+
+                    EventMessage current = events.Current;
+                    next = current.Sequence + 1;
+                    yield return current;
+                    if (WireEvents.IsLast(current))
                     {
                         yield break;
                     }
@@ -89,7 +96,7 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
             }
             finally
             {
-                await DisposeQuietlyAsync(events, lost);
+                events.Leave();
             }
 
             // The stream broke, or ended without a last event: the engine dropped the session or is gone.
@@ -108,6 +115,13 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
         string engine = await EngineAsync();
         return await GrainFactory.GetGrain<IModelGrain>(engine).CancelAsync(this.GetPrimaryKeyString());
     }
+
+    /// <summary>This silo's own engine is read directly: a message for each token would be the price of the
+    /// detour.</summary>
+    private IAsyncEnumerable<EventMessage> Open(string engine, string session, long next, CancellationToken left) =>
+        engine == silo.SiloAddress.ToParsableString()
+            ? WireEvents.ToMessages(local.ReadAsync(session, next, left))
+            : GrainFactory.GetGrain<IModelGrain>(engine).ReadAsync(session, next, left);
 
     private async Task<string> EngineAsync()
     {
@@ -214,18 +228,6 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IL
         !cancellation.IsCancellationRequested
         && error is OrleansException or EnumerationAbortedException or TimeoutException or OperationCanceledException
             or PixException { Kind: PixErrorKind.NotFound };
-
-    private static async ValueTask DisposeQuietlyAsync(IAsyncEnumerator<EventMessage> events, bool lost)
-    {
-        try
-        {
-            await events.DisposeAsync();
-        }
-        catch (Exception) when (lost)
-        {
-            // The silo that held the other end is gone: there is nothing left to dispose there.
-        }
-    }
 
     [LoggerMessage(LogLevel.Warning,
         "Session {Session}: engine {Engine} was lost at event {Sequence} ({Reason}); moving")]
