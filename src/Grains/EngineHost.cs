@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
@@ -54,7 +55,7 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
         LogEntry[] replay = [.. session.Entries.Select(entry => JsonSerializer.Deserialize<LogEntry>(entry)!)];
         log.Own(session.Id, session.Epoch, replay.Length);
         EventStream stream = await loop.SubmitAsync(new EngineRequest(session.Id, request, options, picture, key,
-            replay));
+            replay, Activity.Current?.Context ?? default));
         double cost = EngineWishes.For(request, "").CostEstimate;
         _held[session.Id] = new Held(stream, Environment.TickCount64, cost);
         if (_draining)

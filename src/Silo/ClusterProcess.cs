@@ -22,7 +22,7 @@ internal static class ClusterProcess
         CancellationToken stop)
     {
         using OtlpExport telemetry = OtlpExport.FromEnvironment(OrleansTelemetry);
-        await using NpgsqlDataSource database = NpgsqlDataSource.Create(settings.Postgres);
+        await using NpgsqlDataSource database = Connect(settings.Postgres);
         var store = new SessionStore(database);
         await using SiloEngine? engine = role == SiloRole.Gateway ? null : SiloEngine.Open(settings, store);
         using IHost host = Build(role, settings, database, store, engine, telemetry);
@@ -66,13 +66,16 @@ internal static class ClusterProcess
             Host = settings.ListenAddress,
             Port = settings.HttpPort,
             GrpcPort = settings.GrpcPort,
+            DrainGrace = settings.DrainGrace,
             TenantsFile = settings.Tenants.Length > 0 ? settings.Tenants : null,
         };
         var catalog = new ClusterCatalog(settings);
         await using var gateway = new GatewayServer(options, new GatewayServices(answers, catalog, null, null),
             logging =>
             {
-                logging.AddConsole();
+                // ASP.NET Core would write four lines for each request.
+                logging.AddSimpleConsole(console => console.SingleLine = true)
+                    .AddFilter("Microsoft", LogLevel.Warning);
                 telemetry.AddTo(logging);
             });
         await gateway.StartAsync(stop);
@@ -99,6 +102,21 @@ internal static class ClusterProcess
         {
             await registration.DisposeAsync();
         }
+    }
+
+    /// <summary>
+    /// Every step of an engine runs the same statement, whose planning costs the server as much as running it: it is
+    /// prepared, unless the connection string says otherwise (poolers between may not keep prepared statements).
+    /// </summary>
+    private static NpgsqlDataSource Connect(string settings)
+    {
+        var connection = new NpgsqlConnectionStringBuilder(settings);
+        if (!connection.ShouldSerialize("Max Auto Prepare"))
+        {
+            connection.MaxAutoPrepare = 32;
+        }
+
+        return NpgsqlDataSource.Create(connection);
     }
 
     private static IHost Build(SiloRole role, SiloSettings settings, NpgsqlDataSource database, SessionStore store,

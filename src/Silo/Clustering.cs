@@ -7,7 +7,8 @@ using PixSearch.Abstractions;
 
 namespace PixSearch.Silo;
 
-/// <summary>Membership in PostgreSQL, and the timeouts by which the loss of a silo is noticed (docs/adr).</summary>
+/// <summary>Membership in PostgreSQL or, on one machine, a list; and the timeouts by which the loss of a silo is
+/// noticed (docs/adr/0006).</summary>
 internal static class Clustering
 {
     // The name under which ADO.NET finds Npgsql's factory.
@@ -20,8 +21,17 @@ internal static class Clustering
     /// </summary>
     public static void Configure(ISiloBuilder silo, SiloSettings settings)
     {
-        silo.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant,
-            settings.Postgres));
+        (IPEndPoint Silo, IPEndPoint Gateway)[] local = LocalSilos(settings);
+        if (local.Length > 0)
+        {
+            silo.UseDevelopmentClustering(local[0].Silo);
+        }
+        else
+        {
+            silo.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant,
+                settings.Postgres));
+        }
+
         silo.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) =
             (settings.ClusterId, settings.ServiceId));
         IPAddress address = Resolve(settings.AdvertisedAddress);
@@ -48,6 +58,21 @@ internal static class Clustering
         silo.Configure<SiloMessagingOptions>(options => options.ResponseTimeout = TimeSpan.FromSeconds(15));
     }
 
+    /// <summary>The silos of static membership; none for membership in the database.</summary>
+    private static (IPEndPoint Silo, IPEndPoint Gateway)[] LocalSilos(SiloSettings settings) =>
+    [
+        .. settings.LocalSilos.Split(':', StringSplitOptions.RemoveEmptyEntries).Select(entry =>
+        {
+            string[] ports = entry.Split('/');
+            return ports.Length == 2 && ushort.TryParse(ports[0], out ushort silo)
+                && ushort.TryParse(ports[1], out ushort gateway)
+                ? (new IPEndPoint(IPAddress.Loopback, silo), new IPEndPoint(IPAddress.Loopback, gateway))
+                : throw new PixException(PixErrorKind.InvalidArgument,
+                    $"PIXSEARCH__LOCALSILOS holds '{entry}'; each entry must be siloPort/gatewayPort, "
+                    + "as in 11111/30000:11112/30001.");
+        }),
+    ];
+
     /// <summary>The first IPv4 address of a name (a container's own, in compose), or the address itself.</summary>
     private static IPAddress Resolve(string host)
     {
@@ -71,8 +96,17 @@ internal static class Clustering
     /// <summary>A gateway finds silos in the same table.</summary>
     public static void Configure(IClientBuilder client, SiloSettings settings)
     {
-        client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant,
-            settings.Postgres));
+        (IPEndPoint Silo, IPEndPoint Gateway)[] local = LocalSilos(settings);
+        if (local.Length > 0)
+        {
+            client.UseStaticClustering([.. local.Select(silo => silo.Gateway)]);
+        }
+        else
+        {
+            client.UseAdoNetClustering(options => (options.Invariant, options.ConnectionString) = (Invariant,
+                settings.Postgres));
+        }
+
         client.Configure<ClusterOptions>(options => (options.ClusterId, options.ServiceId) =
             (settings.ClusterId, settings.ServiceId));
         SiloTls.Load(settings)?.Apply(client);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PixSearch.Abstractions;
 
 namespace PixSearch.Silo;
@@ -50,6 +51,15 @@ public sealed record SiloSettings
     /// <summary>gRPC door of a gateway; 0 for a free one.</summary>
     public int GrpcPort { get; init; } = ServiceEndpoints.GrpcPort;
 
+    /// <summary>
+    /// Static membership of one machine instead of the database's: <c>siloPort/gatewayPort</c> of each silo, separated
+    /// by ':'. The first keeps the list of members and must outlive the others. Empty: membership in PostgreSQL.
+    /// </summary>
+    public string LocalSilos { get; init; } = "";
+
+    /// <summary>How long a gateway that was asked to end waits for the streams it serves.</summary>
+    public TimeSpan DrainGrace { get; init; } = TimeSpan.FromSeconds(25);
+
     /// <summary>Tenants file of a gateway; empty for one tenant without key.</summary>
     public string Tenants { get; init; } = "";
 
@@ -94,6 +104,8 @@ public sealed record SiloSettings
             GatewayPort = Port(read, "GATEWAYPORT", defaults.GatewayPort),
             HttpPort = Port(read, "HTTPPORT", defaults.HttpPort),
             GrpcPort = Port(read, "GRPCPORT", defaults.GrpcPort),
+            LocalSilos = Text("LOCALSILOS", defaults.LocalSilos),
+            DrainGrace = Seconds(read, "DRAINGRACE", defaults.DrainGrace),
             Tenants = Text("TENANTS", defaults.Tenants),
             TlsCertificate = Text("TLSCERTIFICATE", defaults.TlsCertificate),
             TlsKey = Text("TLSKEY", defaults.TlsKey),
@@ -109,6 +121,21 @@ public sealed record SiloSettings
         { } text => throw new PixException(PixErrorKind.InvalidArgument,
             $"PIXSEARCH__{name} is '{text}'; it must be true or false."),
     };
+
+    private static TimeSpan Seconds(Func<string, string?> read, string name, TimeSpan fallback)
+    {
+        string? text = read($"PIXSEARCH__{name}");
+        if (string.IsNullOrEmpty(text))
+        {
+            return fallback;
+        }
+
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds)
+            && seconds is >= 0 and <= 3600
+            ? TimeSpan.FromSeconds(seconds)
+            : throw new PixException(PixErrorKind.InvalidArgument,
+                $"PIXSEARCH__{name} is '{text}'; it must be seconds, 0-3600.");
+    }
 
     private static int Port(Func<string, string?> read, string name, int fallback)
     {

@@ -26,8 +26,10 @@ internal sealed class Authority
 
     public string RootPath => Path.Combine(_folder, "authority.pem");
 
-    /// <summary>The settings of a process that holds a certificate by this authority and trusts it.</summary>
-    public IReadOnlyDictionary<string, string> Issue(string name)
+    /// <summary>The settings of a process that holds a certificate by this authority.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="trusted">The authority that it trusts; null for this one.</param>
+    public IReadOnlyDictionary<string, string> Issue(string name, Authority? trusted = null)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -42,7 +44,7 @@ internal sealed class Authority
         {
             ["TLSCERTIFICATE"] = certificate,
             ["TLSKEY"] = secret,
-            ["TLSAUTHORITY"] = RootPath,
+            ["TLSAUTHORITY"] = (trusted ?? this).RootPath,
         };
     }
 }

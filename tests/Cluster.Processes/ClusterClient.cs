@@ -27,22 +27,26 @@ internal sealed class ClusterClient(Uri gateway, Journal journal) : IDisposable
         + string.Concat(Enumerable.Repeat("the flag on the left and the apple ", 6)) + "and the end.";
 
     /// <summary>All events in their wire form, one after the other, as they come.</summary>
-    public IAsyncEnumerable<AnswerEvent> AskAsync(string question) =>
-        _channel.ServerStreamAsync<AnswerRequest, AnswerEvent>(Method, new AnswerRequest
+    public IAsyncEnumerable<AnswerEvent> AskAsync(string question, string? traceparent = null)
+    {
+        var request = new AnswerRequest { Question = question, Picture = s_picture, SearchMode = SearchMode.Auto };
+        var options = new GrpcCallOptions();
+        if (traceparent is not null)
         {
-            Question = question,
-            Picture = s_picture,
-            SearchMode = SearchMode.Auto,
-        });
+            options.Headers.Add("traceparent", traceparent);
+        }
+
+        return _channel.ServerStreamAsync<AnswerRequest, AnswerEvent>(Method, request, options);
+    }
 
     /// <summary>For the events of one question.</summary>
     public Answer Begin() => new(journal);
 
     /// <summary>The whole answer.</summary>
-    public async Task<Answer> AnswerAsync(string question)
+    public async Task<Answer> AnswerAsync(string question, string? traceparent = null)
     {
         Answer answer = Begin();
-        await foreach (AnswerEvent next in AskAsync(question))
+        await foreach (AnswerEvent next in AskAsync(question, traceparent))
         {
             answer.Add(next);
         }

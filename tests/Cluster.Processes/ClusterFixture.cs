@@ -86,11 +86,15 @@ public sealed class ClusterFixture : IAsyncLifetime
         }
     }
 
-    /// <summary>A process of this cluster, with a certificate by an authority.</summary>
-    internal Task<ClusterProcess> StartAsync(string role, Authority authority)
+    /// <summary>A process of this cluster, which trusts its authority, with a certificate by that or another.</summary>
+    /// <param name="role">silo, gateway or all.</param>
+    /// <param name="issuer">Who signs its certificate.</param>
+    /// <param name="others">Settings that differ from those of the cluster.</param>
+    internal Task<ClusterProcess> StartAsync(string role, Authority issuer,
+        IReadOnlyDictionary<string, string>? others = null)
     {
         string name = $"{role}-{Interlocked.Increment(ref _started)}";
-        return ClusterProcess.StartAsync(name, role, new Dictionary<string, string>(authority.Issue(name))
+        var settings = new Dictionary<string, string>(issuer.Issue(name, Authority))
         {
             ["CLUSTERID"] = "test",
             ["POSTGRES"] = $"{Postgres.ConnectionString};Application Name={name}",
@@ -99,8 +103,30 @@ public sealed class ClusterFixture : IAsyncLifetime
             ["INDEXES"] = Path.Combine(_folder, "harbours"),
             ["LISTENADDRESS"] = "127.0.0.1",
             ["REHEARSAL"] = "true",
-        }, Journal);
+        };
+        foreach ((string key, string value) in others ?? new Dictionary<string, string>())
+        {
+            settings[key] = value;
+        }
+
+        return ClusterProcess.StartAsync(name, role, settings, Journal);
     }
+
+    /// <summary>The first value of a query with at most one argument.</summary>
+    internal async Task<object?> ScalarAsync(string text, string? argument = null)
+    {
+        await using NpgsqlCommand command = Database.CreateCommand(text);
+        if (argument is not null)
+        {
+            command.Parameters.Add(new() { Value = argument });
+        }
+
+        return await command.ExecuteScalarAsync();
+    }
+
+    /// <summary>How often sessions with a question were claimed, the most of any.</summary>
+    internal async Task<long> EpochAsync(string question) => (long)(await ScalarAsync(
+        "SELECT max(epoch) FROM pix_session WHERE request ->> 'question' = $1", question))!;
 
     internal ClusterProcess Silo(string name) => _silos.Single(silo => silo.Name == name);
 

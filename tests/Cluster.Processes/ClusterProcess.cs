@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Text;
+using PixSearch.Abstractions;
 
 namespace PixSearch.Cluster.Processes;
 
@@ -54,6 +55,10 @@ internal sealed partial class ClusterProcess : IDisposable
     }
 
     /// <summary>Starts a role and waits until it says that it is ready.</summary>
+    /// <param name="name">What the journal and PostgreSQL know it by.</param>
+    /// <param name="role">silo, gateway or all.</param>
+    /// <param name="settings">Settings without their prefix; OpenTelemetry's under their full names.</param>
+    /// <param name="journal">Where its output goes.</param>
     public static async Task<ClusterProcess> StartAsync(string name, string role,
         IReadOnlyDictionary<string, string> settings, Journal journal)
     {
@@ -63,17 +68,17 @@ internal sealed partial class ClusterProcess : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        foreach ((string key, string value) in settings)
-        {
-            start.Environment[$"PIXSEARCH__{key}"] = value;
-        }
-
         // Instrumenting hot methods on the way up costs more than it gains in a minute of life.
         start.Environment["DOTNET_TieredPGO"] = "0";
-        start.Environment["PIXSEARCH__SILOPORT"] = FreePort().ToString();
-        start.Environment["PIXSEARCH__GATEWAYPORT"] = FreePort().ToString();
+        start.Environment["PIXSEARCH__SILOPORT"] = $"{FreePort()}";
+        start.Environment["PIXSEARCH__GATEWAYPORT"] = $"{FreePort()}";
         start.Environment["PIXSEARCH__HTTPPORT"] = "0";
         start.Environment["PIXSEARCH__GRPCPORT"] = "0";
+        foreach ((string key, string value) in settings)
+        {
+            start.Environment[key.StartsWith("OTEL_", StringComparison.Ordinal) ? key : $"PIXSEARCH__{key}"] = value;
+        }
+
         var started = new ClusterProcess(name, new Process { StartInfo = start }, journal);
         started._process.Start();
         started._process.BeginOutputReadLine();
@@ -106,6 +111,23 @@ internal sealed partial class ClusterProcess : IDisposable
     /// <summary>SIGCONT.</summary>
     public void Thaw() => Signal(Continue);
 
+    /// <summary>Waits until it tells load balancers that it leaves.</summary>
+    public async Task DrainingAsync()
+    {
+        using var http = new HttpClient { BaseAddress = Http };
+        using var late = new CancellationTokenSource(s_patience);
+        while (true)
+        {
+            using HttpResponseMessage ready = await http.GetAsync(ServiceEndpoints.ReadyPath, late.Token);
+            if (!ready.IsSuccessStatusCode)
+            {
+                return;
+            }
+
+            await Task.Delay(10, late.Token);
+        }
+    }
+
     public Task ExitedAsync() => _process.WaitForExitAsync().WaitAsync(s_patience);
 
     public void Dispose()
@@ -119,7 +141,8 @@ internal sealed partial class ClusterProcess : IDisposable
         _process.Dispose();
     }
 
-    private static int FreePort()
+    /// <summary>A port that was free a moment ago.</summary>
+    public static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();

@@ -9,6 +9,9 @@ namespace PixSearch.Cluster.Processes;
 /// </summary>
 internal sealed class Journal
 {
+    // Orleans writes an exception with all of its stacks into one line.
+    private const int LineMax = 300;
+
     private readonly Lock _gate = new();
     private readonly List<string> _lines = [];
 
@@ -17,7 +20,7 @@ internal sealed class Journal
         string now = DateTime.UtcNow.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
         lock (_gate)
         {
-            _lines.Add($"{now} {who}: {what}");
+            _lines.Add($"{now} {who}: {(what.Length > LineMax ? what[..LineMax] : what)}");
         }
     }
 

@@ -1,4 +1,3 @@
-using Npgsql;
 using PixSearch.Cluster.Tests;
 using PixSearch.Gateway.V1;
 using Xunit.Abstractions;
@@ -51,11 +50,11 @@ public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) 
         frozen.Thaw();
         await frozen.ExitedAsync();
         Assert.Equal(before, await LogAsync(question));
-        Assert.Equal(0L, await ScalarAsync("""
+        Assert.Equal(0L, await cluster.ScalarAsync("""
             SELECT count(*) FROM (
                 SELECT epoch - lag(epoch) OVER (PARTITION BY session_id ORDER BY position) AS step
                 FROM pix_session_entry) steps WHERE step < 0
-            """, null));
+            """));
     }
 
     [ClusterFact(LiveSilos = true)]
@@ -68,7 +67,7 @@ public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) 
         cluster.Postgres.Start();
         cluster.Database.Clear();
         Assert.InRange(await load.StopAsync(), 4, int.MaxValue);
-        Assert.Equal(0L, await ScalarAsync("SELECT count(*) FROM pix_session WHERE NOT over", null));
+        Assert.Equal(0L, await cluster.ScalarAsync("SELECT count(*) FROM pix_session WHERE NOT over"));
     }
 
     public void Dispose() => cluster.Journal.MoveTo(output);
@@ -89,8 +88,7 @@ public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) 
         answer.AssertWhole();
         answer.AssertEquals(expected);
         Assert.InRange(answer.LongestPause, TimeSpan.Zero, s_recovery);
-        Assert.Equal(2L, await ScalarAsync(
-            "SELECT max(epoch) FROM pix_session WHERE request ->> 'question' = $1", question));
+        Assert.Equal(2, await cluster.EpochAsync(question));
     }
 
     private async Task<(string Question, Answer Expected)> UndisturbedAsync(string mark)
@@ -103,20 +101,9 @@ public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) 
         return (question, expected);
     }
 
-    private async Task<string> LogAsync(string question) => (string)(await ScalarAsync("""
+    private async Task<string> LogAsync(string question) => (string)(await cluster.ScalarAsync("""
         SELECT string_agg(concat_ws(' ', e.session_id, e.position, e.epoch, e.entry), E'\n'
             ORDER BY e.session_id, e.position)
         FROM pix_session_entry e JOIN pix_session s ON s.id = e.session_id WHERE s.request ->> 'question' = $1
         """, question))!;
-
-    private async Task<object?> ScalarAsync(string text, string? argument)
-    {
-        await using NpgsqlCommand command = cluster.Database.CreateCommand(text);
-        if (argument is not null)
-        {
-            command.Parameters.Add(new() { Value = argument });
-        }
-
-        return await command.ExecuteScalarAsync();
-    }
 }

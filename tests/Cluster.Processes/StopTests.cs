@@ -40,20 +40,29 @@ public sealed class StopTests(ClusterFixture cluster, ITestOutputHelper output) 
     }
 
     [ClusterFact(LiveSilos = true)]
-    public async Task Silo_CertificateOfAnotherAuthority_CannotJoin()
+    public async Task Terminate_MiddleOfDecoding_SessionMovesAtOnce()
     {
         await cluster.RestoreAsync();
-        string folder = Directory.CreateTempSubdirectory("pixsearch-foreign-").FullName;
-        try
+        string question = ClusterClient.Question("moves");
+        Answer expected = await cluster.Client.AnswerAsync(question);
+        Task<Answer> asked;
+        ClusterProcess leaving;
+        await using (CommitGate gate = await CommitGate.CloseAsync(cluster.Database, question, "token", 60))
         {
-            InvalidOperationException refused = await Assert.ThrowsAsync<InvalidOperationException>(
-                () => cluster.StartAsync("silo", new Authority(folder)));
-            Assert.Contains("ended", refused.Message);
+            asked = cluster.Client.AnswerAsync(question);
+            leaving = cluster.Silo(await gate.ArrivedAsync());
+            leaving.Terminated();
+            await leaving.DrainingAsync();
         }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
+
+        Answer answer = await asked;
+        answer.AssertWhole();
+        answer.AssertEquals(expected);
+        await leaving.ExitedAsync();
+        Assert.Equal(0, leaving.ExitCode);
+
+        // Not waited for: another engine claimed it and wrote the rest.
+        Assert.Equal(2, await cluster.EpochAsync(question));
     }
 
     public void Dispose() => cluster.Journal.MoveTo(output);

@@ -24,14 +24,14 @@ public sealed class SessionStoreTests : IClassFixture<SessionStoreTests.Fixture>
     {
         string id = await CreateAsync();
         StoredSession first = (await _store.ClaimAsync(id, default))!;
-        Assert.Empty(_store.Append([new(id, first.Epoch, 0, """{"a": 1}""", false)]));
+        Assert.Empty(await _store.AppendAsync([new(id, first.Epoch, 0, """{"a": 1}""", false)]));
 
         StoredSession second = (await _store.ClaimAsync(id, default))!;
         Assert.Equal(first.Epoch + 1, second.Epoch);
         Assert.Equal(["""{"a": 1}"""], second.Entries);
 
         EntryWrite[] stale = [new(id, first.Epoch, 1, """{"b": 2}""", false), new(id, first.Epoch, 2, null, true)];
-        Assert.Equal([id], _store.Append(stale));
+        Assert.Equal([id], await _store.AppendAsync(stale));
         StoredSession third = (await _store.ClaimAsync(id, default))!;
         Assert.Single(third.Entries);
         Assert.False(third.Over);
@@ -46,7 +46,7 @@ public sealed class SessionStoreTests : IClassFixture<SessionStoreTests.Fixture>
         StoredSession good = (await _store.ClaimAsync(kept, default))!;
         await _store.ClaimAsync(lost, default);
 
-        IReadOnlyList<string> answer = _store.Append(
+        IReadOnlyList<string> answer = await _store.AppendAsync(
             [new(lost, old.Epoch, 0, """{"x": 1}""", false), new(kept, good.Epoch, 0, """{"y": 1}""", true)]);
 
         Assert.Equal([lost], answer);

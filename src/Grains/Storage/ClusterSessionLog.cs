@@ -6,14 +6,15 @@ using PixSearch.Inference.Engine;
 namespace PixSearch.Grains.Storage;
 
 /// <summary>
-/// An engine's session log in the shared store: one statement a step for all of its sessions. While the database is
-/// away the engine waits here: nothing is shown that is not durable, and nothing is lost.
+/// An engine's session log in the shared store: one statement a step for all of its sessions, which is under way while
+/// the engine computes its next step. While the database is away the engine waits here: nothing is shown that is not
+/// durable, and nothing is lost.
 /// </summary>
 public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : ISessionLog, IDisposable
 {
     private readonly ConcurrentDictionary<string, Owned> _owned = new();
     private readonly List<EntryWrite> _writes = [];
-    private readonly ManualResetEventSlim _stop = new();
+    private volatile bool _stopped;
 
     /// <summary>Called before a session is submitted: writes go under this epoch, from this position on.</summary>
     public void Own(string sessionId, long epoch, int position) => _owned[sessionId] = new Owned(epoch, position);
@@ -29,7 +30,7 @@ public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : I
     {
         if (_owned.TryGetValue(sessionId, out Owned? owned))
         {
-            _writes.Add(new EntryWrite(sessionId, owned.Epoch, owned.Next++, JsonSerializer.Serialize(entry),
+            Add(new EntryWrite(sessionId, owned.Epoch, owned.Next++, JsonSerializer.Serialize(entry),
                 Last: false));
         }
     }
@@ -39,42 +40,78 @@ public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : I
     {
         if (_owned.TryRemove(sessionId, out Owned? owned))
         {
-            _writes.Add(new EntryWrite(sessionId, owned.Epoch, owned.Next, null, Last: true));
+            Add(new EntryWrite(sessionId, owned.Epoch, owned.Next, null, Last: true));
         }
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Commit()
+    public IReadOnlyList<string> Commit() => CommitAsync().AsTask().GetAwaiter().GetResult();
+
+    /// <inheritdoc/>
+    public ValueTask<IReadOnlyList<string>> CommitAsync()
     {
-        if (_writes.Count == 0)
+        EntryWrite[] writes;
+        lock (_writes)
         {
-            return [];
+            writes = [.. _writes];
+            _writes.Clear();
         }
 
+        return writes.Length == 0 ? new([]) : new(WriteAsync(writes));
+    }
+
+    /// <summary>Ends a wait for the database.</summary>
+    public void Dispose() => _stopped = true;
+
+    private async Task<IReadOnlyList<string>> WriteAsync(EntryWrite[] writes)
+    {
         // Appending again after an answer that got lost is safe: positions are unique.
-        for (long waited = 0; ; waited += DatabaseOutage.Pause.Ticks)
+        for (TimeSpan waited = TimeSpan.Zero; ; waited += DatabaseOutage.Pause)
         {
             try
             {
-                IReadOnlyList<string> lost = store.Append(_writes);
-                _writes.Clear();
-                foreach (string id in lost)
+                IReadOnlyList<string> lost = await store.AppendAsync(writes).ConfigureAwait(false);
+                foreach (EntryWrite write in writes.Where(write => lost.Contains(write.SessionId)))
                 {
-                    _owned.TryRemove(id, out _);
+                    Forget(write);
                 }
 
                 return lost;
             }
             catch (NpgsqlException error)
-                when (DatabaseOutage.IsOutage(error) && waited < patience.Ticks && !_stop.IsSet)
+                when (DatabaseOutage.IsOutage(error) && waited < patience && !_stopped)
             {
-                _stop.Wait(DatabaseOutage.Pause);
+                await Task.Delay(DatabaseOutage.Pause).ConfigureAwait(false);
+            }
+            catch
+            {
+                // Not written: they go first in the next commit.
+                lock (_writes)
+                {
+                    _writes.InsertRange(0, writes);
+                }
+
+                throw;
             }
         }
     }
 
-    /// <summary>Ends a wait for the database.</summary>
-    public void Dispose() => _stop.Set();
+    /// <summary>The session is somebody else's, unless it was claimed again since.</summary>
+    private void Forget(EntryWrite lost)
+    {
+        if (_owned.TryGetValue(lost.SessionId, out Owned? owned) && owned.Epoch == lost.Epoch)
+        {
+            _owned.TryRemove(KeyValuePair.Create(lost.SessionId, owned));
+        }
+    }
+
+    private void Add(EntryWrite write)
+    {
+        lock (_writes)
+        {
+            _writes.Add(write);
+        }
+    }
 
     private sealed class Owned(long epoch, int next)
     {

@@ -11,7 +11,7 @@ namespace PixSearch.Grains.Storage;
 /// <summary>
 /// Sessions in PostgreSQL. Every write names the epoch it was made under and is refused by the database when the
 /// session has been claimed since: two activations, or a frozen silo that thaws, can never both write. While the
-/// database is away, calls wait for it (<see cref="DatabaseOutage"/>), all but <see cref="Append"/>.
+/// database is away, calls wait for it (<see cref="DatabaseOutage"/>), all but <see cref="AppendAsync"/>.
 /// </summary>
 public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time = null)
 {
@@ -179,16 +179,16 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
 
     /// <summary>
     /// Appends entries of many sessions in one statement. Returns the sessions whose epoch is no longer theirs:
-    /// nothing of them was written, and their engine must drop them. Blocks: it is called by the engine's own thread.
+    /// nothing of them was written, and their engine must drop them.
     /// </summary>
-    public IReadOnlyList<string> Append(IReadOnlyList<EntryWrite> writes)
+    public async Task<IReadOnlyList<string>> AppendAsync(IReadOnlyList<EntryWrite> writes)
     {
         if (writes.Count == 0)
         {
             return [];
         }
 
-        using NpgsqlCommand command = database.CreateCommand("""
+        await using NpgsqlCommand command = database.CreateCommand("""
             WITH given AS (
                 SELECT * FROM unnest($1::text[], $2::bigint[], $3::int[], $4::json[], $5::bool[])
                     AS t (session_id, epoch, position, entry, last)),
@@ -215,8 +215,8 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
         });
         command.Parameters.Add(new() { Value = writes.Select(write => write.Last).ToArray() });
         var lost = new List<string>();
-        using NpgsqlDataReader row = command.ExecuteReader();
-        while (row.Read())
+        await using NpgsqlDataReader row = await command.ExecuteReaderAsync().ConfigureAwait(false);
+        while (await row.ReadAsync().ConfigureAwait(false))
         {
             lost.Add(row.GetString(0));
         }

@@ -130,12 +130,21 @@ public sealed partial class EngineCore
         _count.Rows += plan.RowCount;
         for (int i = 0; i < plan.Masks.Count; i++)
         {
-            ApplyMasks(plan.Masks[i], result.Masks[i], result.MaskErrors[i]);
+            // Lost to another owner while this step was computed.
+            if (plan.Masks[i].Place != SessionPlace.Ended)
+            {
+                ApplyMasks(plan.Masks[i], result.Masks[i], result.MaskErrors[i]);
+            }
         }
 
         for (int i = 0; i < plan.Items.Count; i++)
         {
             StepItem item = plan.Items[i];
+            if (item.Session.Place == SessionPlace.Ended)
+            {
+                continue;
+            }
+
             if (result.ItemErrors[i] is { } error)
             {
                 FailWith(item.Session, error);
@@ -306,17 +315,63 @@ public sealed partial class EngineCore
         _sessions.Remove(session.Id);
     }
 
-    /// <summary>Commits the log, then lets readers see the events of this step.</summary>
+    /// <summary>Commits the log, then lets readers see the events so far.</summary>
     private void Publish()
+    {
+        Conclude();
+        if (_touched.Count > 0)
+        {
+            Cover();
+            Settle(_log.Commit());
+        }
+    }
+
+    /// <summary>Begins to commit what this step did; <see cref="Conclude"/> shows it to readers.</summary>
+    private void BeginPublish()
     {
         if (_touched.Count == 0)
         {
             return;
         }
 
-        foreach (string lost in _log.Commit())
+        Cover();
+        ValueTask<IReadOnlyList<string>> commit = _log.CommitAsync();
+        if (commit.IsCompletedSuccessfully)
         {
-            if (_touched.FirstOrDefault(session => session.Id == lost) is { } session)
+            Settle(commit.Result);
+            return;
+        }
+
+        _commit = commit.AsTask();
+    }
+
+    /// <summary>Waits for the commit under way, if there is one.</summary>
+    private void Conclude()
+    {
+        if (_commit is { } commit)
+        {
+            _commit = null;
+            Settle(commit.GetAwaiter().GetResult());
+        }
+    }
+
+    /// <summary>The next commit covers the events that there are now, and none that come while it is under
+    /// way.</summary>
+    private void Cover()
+    {
+        foreach (EngineSession session in _touched)
+        {
+            _covered.Add((session, session.Machine.Events.Count));
+        }
+
+        _touched.Clear();
+    }
+
+    private void Settle(IReadOnlyList<string> lost)
+    {
+        foreach (string id in lost)
+        {
+            if (_covered.Find(covered => covered.Session.Id == id).Session is { } session)
             {
                 Drop(session);
             }
@@ -330,6 +385,7 @@ public sealed partial class EngineCore
     private void Drop(EngineSession session)
     {
         _touched.RemoveAll(touched => touched == session);
+        _covered.RemoveAll(covered => covered.Session == session);
         if (_sessions.ContainsKey(session.Id))
         {
             Free(session);
@@ -340,16 +396,16 @@ public sealed partial class EngineCore
 
     private void Deliver()
     {
-        foreach (EngineSession session in _touched)
+        foreach ((EngineSession session, int count) in _covered)
         {
             IReadOnlyList<SessionEvent> events = session.Machine.Events;
-            while (session.EventsPublished < events.Count)
+            while (session.EventsPublished < count)
             {
                 session.Stream.Publish(events[session.EventsPublished++]);
             }
         }
 
-        _touched.Clear();
+        _covered.Clear();
     }
 }
 

@@ -28,10 +28,12 @@ public sealed partial class EngineCore : IDisposable
     private readonly TokenChosen?[] _chosen;
     private readonly Dictionary<string, EngineSession> _sessions = [];
     private readonly List<EngineSession> _touched = [];
+    private readonly List<(EngineSession Session, int Events)> _covered = [];
     private readonly CostModel _costs = new();
     private readonly CostWeights _weights = new();
     private readonly Func<EngineSession, double> _searchingSeconds;
     private readonly EngineCounters _count = new();
+    private Task<IReadOnlyList<string>>? _commit;
     private long _arrivals;
     private long _admittedAt;
     private bool _queued;
@@ -213,8 +215,10 @@ public sealed partial class EngineCore : IDisposable
             _costs.ObserveStep(plan.RowCount, _time.GetElapsedTime(started).TotalSeconds);
         }
 
+        // What the step before did became durable meanwhile.
+        Conclude();
         Apply(plan, result);
-        Publish();
+        BeginPublish();
         return true;
     }
 
@@ -252,6 +256,15 @@ public sealed partial class EngineCore : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        try
+        {
+            Conclude();
+        }
+        catch (Exception)
+        {
+            // The log cannot be written any more: readers are told below that the server stopped.
+        }
+
         foreach (EngineSession session in _sessions.Values.ToArray())
         {
             // Not logged: with a log the session goes on after a restart.
@@ -260,6 +273,7 @@ public sealed partial class EngineCore : IDisposable
             Close(session);
         }
 
+        Cover();
         Deliver();
         _images.Dispose();
         _store.Dispose();
@@ -280,6 +294,7 @@ public sealed partial class EngineCore : IDisposable
         catch (Exception)
         {
             // The log itself is broken: readers are told all the same.
+            Cover();
             Deliver();
         }
     }

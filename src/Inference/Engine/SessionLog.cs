@@ -65,6 +65,12 @@ public interface ISessionLog
     /// written, and the engine drops them without a word to their readers. A log that has one owner returns none.
     /// </summary>
     IReadOnlyList<string> Commit();
+
+    /// <summary>
+    /// Begins a commit that goes on while the engine computes the next step; readers see the events once it is done.
+    /// One is under way at a time, and meanwhile the engine may append. A log that is fast enough does it at once.
+    /// </summary>
+    ValueTask<IReadOnlyList<string>> CommitAsync() => new(Commit());
 }
 
 /// <summary>Keeps nothing: sessions end with the process.</summary>

@@ -1,7 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
 using PixSearch.Abstractions;
+using PixSearch.Gateway;
 using PixSearch.Gateway.V1;
 using PixSearch.Grains.Storage;
 using PixSearch.Grpc;
@@ -9,22 +9,26 @@ using PixSearch.Inference.Engine;
 using PixSearch.Inference.Sessions;
 using PixSearch.Models;
 using PixSearch.Models.Families;
+using PixSearch.Node;
 using PixSearch.Tensors;
 using AnswerRequest = PixSearch.Abstractions.AnswerRequest;
 using Finished = PixSearch.Abstractions.Finished;
+using SessionStore = PixSearch.Grains.Storage.SessionStore;
 using TextDelta = PixSearch.Abstractions.TextDelta;
 
 namespace PixSearch.Silo.Bench;
 
 /// <summary>
-/// What a cluster costs and gains on this machine: the same rehearsed questions to the engine alone, then through a
-/// gateway and one, two and three silos, each a process of its own on loopback; at last a silo is killed under load.
+/// What a cluster costs and gains on this machine: the same rehearsed questions to the engine alone, through the front
+/// doors of one process (what <c>px serve</c> is), then through a gateway and one, two and three silos, each a process
+/// of its own on loopback; at last a silo is killed under load.
 /// </summary>
 internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, TextWriter output)
 {
     private const int SilosMax = 3;
 
     private readonly SiloSettings _settings = settings with { Rehearsal = true, Indexes = "" };
+    private Row? _served;
 
     /// <summary>Runs everything and prints a line for each measurement.</summary>
     public async Task RunAsync(CancellationToken cancellation)
@@ -34,15 +38,15 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, TextWr
             await new SessionStore(database).InitializeAsync(cancellation);
         }
 
-        Measurement alone = await EmbeddedAsync(cancellation);
-        await PrintAsync("engine alone", alone, alone);
+        await output.WriteLineAsync($"{load.Questions} questions, {load.Clients} at a time; then short ones, one at a "
+            + "time; + is what is added to one process");
+        await EmbeddedAsync(cancellation);
         for (int silos = 1; silos <= SilosMax; silos++)
         {
             await using BenchProcesses cluster = await BenchProcesses.StartAsync(_settings, silos, cancellation);
             using var channel = new GrpcChannel(cluster.Grpc);
-            await AskAsync(channel, "warm up", cancellation);
             await PrintAsync($"{silos} silo{(silos > 1 ? "s" : "")}",
-                await load.RunAsync(question => AskAsync(channel, question, cancellation)), alone);
+                await MeasureAsync(question => AskAsync(channel, question, cancellation)));
             if (silos == SilosMax)
             {
                 double pause = await LoseAsync(cluster, channel, cancellation);
@@ -52,37 +56,58 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, TextWr
         }
     }
 
-    private async Task<Measurement> EmbeddedAsync(CancellationToken cancellation)
+    /// <summary>The engine by itself, then behind the doors.</summary>
+    private async Task EmbeddedAsync(CancellationToken cancellation)
     {
-        using IBackend backend = CpuBackend.Create();
+        using IBackend backend = SiloBackend.Create(_settings.Backend);
         string folder = Path.Combine(_settings.Models, _settings.DefaultModel);
         using ISegmentingModel model = ModelFolder.Load(backend, folder);
-        var options = new EngineOptions();
-        int pages = Math.Max(options.PageCount, 16 * model.ContextLength / options.PageSize);
-        await using var loop = new EngineLoop(new ScriptedModel(model, question => question), new NoSearches(),
-            options with { PageCount = pages }, TimeProvider.System, new NoSessionLog());
-        await AskAsync("warm up");
-        return await load.RunAsync(AskAsync);
-
-        async Task<Sample> AskAsync(string question)
+        var served = new ScriptedModel(model, question => question);
+        var defaults = new EngineOptions();
+        int pages = Math.Max(defaults.PageCount, 16 * model.ContextLength / defaults.PageSize);
+        EngineOptions options = defaults with { PageCount = pages };
+        await using (var loop = new EngineLoop(served, new NoSearches(), options, TimeProvider.System,
+            new NoSessionLog()))
         {
-            var sample = new Sample();
-            var request = new AnswerRequest { Question = question };
-            EventStream events = await loop.SubmitAsync(new EngineRequest(Guid.NewGuid().ToString("N"), request,
-                new SessionOptions { Mode = Abstractions.SearchMode.None }, null, 0));
-            await foreach (SessionEvent next in events.ReadAsync(0, cancellation))
-            {
-                sample.Add(next is TextDelta, next is Finished);
-            }
+            await PrintAsync("engine alone", await MeasureAsync(AskLoopAsync));
 
-            return sample;
+            async Task<Sample> AskLoopAsync(string question)
+            {
+                var sample = new Sample();
+                EventStream events = await loop.SubmitAsync(new EngineRequest(Guid.NewGuid().ToString("N"),
+                    new AnswerRequest { Question = question },
+                    new SessionOptions { Mode = Abstractions.SearchMode.None }, null, 0));
+                await foreach (SessionEvent next in events.ReadAsync(0, cancellation))
+                {
+                    sample.Add(next is TextDelta, next is Finished);
+                }
+
+                return sample;
+            }
         }
+
+        await using var node = new EmbeddedNode([served], new NoSearches(), [], new NodeOptions { Engine = options });
+        await using var gateway = new GatewayServer(
+            new GatewayOptions { Host = "127.0.0.1", Port = 0, GrpcPort = 0, DrainGrace = TimeSpan.Zero },
+            new GatewayServices(node, node, null, null));
+        await gateway.StartAsync(cancellation);
+        using var channel = new GrpcChannel(gateway.GrpcAddress);
+        _served = await MeasureAsync(question => AskAsync(channel, question, cancellation));
+        await PrintAsync("one process", _served);
+        await gateway.StopAsync();
+    }
+
+    private async Task<Row> MeasureAsync(Func<string, Task<Sample>> ask)
+    {
+        // Once through, for code that is compiled and connections that are opened on first use.
+        await load.Once.RunAsync(ask);
+        return new Row(await load.RunAsync(ask), await load.RunShortAsync(ask));
     }
 
     private async Task<double> LoseAsync(BenchProcesses cluster, GrpcChannel channel, CancellationToken cancellation)
     {
         int begun = 0;
-        Task<Measurement> running = load.RunAsync(question =>
+        Measurement running = await load.RunAsync(question =>
         {
             if (Interlocked.Increment(ref begun) == load.Clients + 1)
             {
@@ -91,7 +116,7 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, TextWr
 
             return AskAsync(channel, question, cancellation);
         });
-        return (await running).LongestPause;
+        return running.LongestPause;
     }
 
     private static async Task<Sample> AskAsync(GrpcChannel channel, string question, CancellationToken cancellation)
@@ -109,80 +134,30 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, TextWr
         return sample;
     }
 
-    private Task PrintAsync(string name, Measurement measured, Measurement alone)
+    private Task PrintAsync(string name, Row row)
     {
-        double share = measured.QuestionsPerSecond / alone.QuestionsPerSecond;
+        Measurement many = row.Many;
+        string added = "";
+        if (_served is { } one && one != row)
+        {
+            double texts = 1 / many.EventsPerSecond;
+            double before = 1 / one.Many.EventsPerSecond;
+            added = string.Create(CultureInfo.InvariantCulture,
+                $"  + {(texts - before) * 1e6,4:0} us/text ({(texts / before) - 1:+0.0%;-0.0%}), "
+                + $"+ {(row.Short.SecondsPerQuestion - one.Short.SecondsPerQuestion) * 1000:0.0} ms/question");
+        }
+
         return output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-            $"{name,-14} {measured.QuestionsPerSecond,7:0.00} questions/s  {measured.EventsPerSecond,8:0} texts/s  "
-            + $"first text {measured.FirstText * 1000,6:0} ms  ({share:0.00} of the engine alone, "
-            + $"{load.Clients} at a time)"));
+            $"{name,-12} {many.QuestionsPerSecond,6:0.00} questions/s {many.EventsPerSecond,6:0} texts/s, first text "
+            + $"{many.FirstText * 1000,5:0} ms; short question {row.Short.SecondsPerQuestion * 1000,5:0.0} ms{added}"));
     }
+
+    /// <summary>Many questions at a time, and short ones one after the other.</summary>
+    private sealed record Row(Measurement Many, Measurement Short);
 
     private sealed class NoSearches : IRetriever
     {
         public ValueTask<RetrievalResult> SearchAsync(RetrievalQuery query, CancellationToken cancellation) =>
             throw new PixException(PixErrorKind.NotFound, "The benchmark's answers hold no search.");
-    }
-}
-
-/// <summary>One answer as its reader saw it; seconds from the question.</summary>
-internal sealed class Sample
-{
-    private readonly long _start = Stopwatch.GetTimestamp();
-    private double _last;
-
-    public int Texts { get; private set; }
-
-    public double FirstText { get; private set; }
-
-    public double LongestPause { get; private set; }
-
-    public bool Complete { get; private set; }
-
-    public void Add(bool text, bool finished)
-    {
-        double now = Stopwatch.GetElapsedTime(_start).TotalSeconds;
-        LongestPause = Math.Max(LongestPause, now - _last);
-        _last = now;
-        FirstText = text && Texts == 0 ? now : FirstText;
-        Texts += text ? 1 : 0;
-        Complete |= finished;
-    }
-}
-
-/// <summary>What a load came to.</summary>
-internal readonly record struct Measurement(double QuestionsPerSecond, double EventsPerSecond, double FirstText,
-    double LongestPause);
-
-/// <summary>Clients that ask one question after the other, each question another text of the same length.</summary>
-/// <param name="Clients">How many ask at a time.</param>
-/// <param name="Questions">Questions in all.</param>
-internal sealed record BenchLoad(int Clients, int Questions)
-{
-    private const string Words = "the flag on the left of the red drum and the apple in the middle of the picture ";
-
-    /// <summary>Runs the load; throws when an answer does not come to its end.</summary>
-    public async Task<Measurement> RunAsync(Func<string, Task<Sample>> ask)
-    {
-        int next = 0;
-        var samples = new List<Sample>();
-        long start = Stopwatch.GetTimestamp();
-        await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => Task.Run(async () =>
-        {
-            for (int i = Interlocked.Increment(ref next); i <= Questions; i = Interlocked.Increment(ref next))
-            {
-                Sample sample = await ask($"{i:0000}: {string.Concat(Enumerable.Repeat(Words, 3))}");
-                lock (samples)
-                {
-                    samples.Add(sample);
-                }
-            }
-        })));
-        double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        int incomplete = samples.Count(sample => !sample.Complete);
-        return incomplete == 0
-            ? new Measurement(samples.Count / seconds, samples.Sum(sample => sample.Texts) / seconds,
-                samples.Average(sample => sample.FirstText), samples.Max(sample => sample.LongestPause))
-            : throw new PixException(PixErrorKind.Internal, $"{incomplete} of {samples.Count} answers have no end.");
     }
 }

@@ -35,6 +35,9 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
     /// <summary>Sessions that the next commit says somebody else owns.</summary>
     public List<string> Lost { get; } = [];
 
+    /// <summary>The commits of steps that are under way until this ends; null for commits that are done at once.</summary>
+    public Task<IReadOnlyList<string>>? UnderWay { get; set; }
+
     public Dictionary<string, EngineRequest> Requests { get; } = [];
 
     public static RgbImage Picture(int seed) =>
@@ -132,6 +135,8 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
         Lost.Clear();
         return lost;
     }
+
+    public ValueTask<IReadOnlyList<string>> CommitAsync() => UnderWay is { } commit ? new(commit) : new(Commit());
 
     public void Dispose()
     {

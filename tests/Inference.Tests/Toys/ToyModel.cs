@@ -45,6 +45,9 @@ internal sealed class ToyModel : ISegmentingModel
     /// <summary>Largest number of sequences in one step so far.</summary>
     public int BatchMax { get; private set; }
 
+    /// <summary>Steps so far.</summary>
+    public int Steps { get; private set; }
+
     /// <summary>Mask decoder calls.</summary>
     public int MaskCalls { get; private set; }
 
@@ -69,6 +72,7 @@ internal sealed class ToyModel : ISegmentingModel
     public StepOutput Step(IReadOnlyList<StepSequence> sequences, KvStore store)
     {
         BatchMax = Math.Max(BatchMax, sequences.Count);
+        Steps++;
         int vocabulary = _tokenizer.VocabularySize + 3;
         int rows = sequences.Sum(sequence => sequence.Count);
         Tensor logits = Backend.Zeros(new Shape(sequences.Count, vocabulary));

@@ -1,0 +1,108 @@
+using PixSearch.Abstractions;
+using PixSearch.Inference.Toys;
+
+namespace PixSearch.Inference.Engine;
+
+/// <summary>
+/// Goal: a log that takes its time costs the engine none, and still nobody sees an event that is not durable. Method: a
+/// twin whose commits are done at once says which events each step makes.
+/// </summary>
+public sealed class CommitTests
+{
+    private const string Script = "plain words and nothing else, but long enough for two pages";
+    private const int Before = 5;
+
+    [Fact]
+    public async Task Commit_UnderWay_NextStepRunsAndEventsWait()
+    {
+        using var twin = new EngineHarness();
+        using var engine = new EngineHarness();
+        (string id, TaskCompletionSource<IReadOnlyList<string>> commit) = Begin(twin, engine);
+        int durable = engine.Events(id).Count;
+        Assert.Equal(twin.Events(id).Count, durable);
+
+        engine.Core.Tick();
+        twin.Core.Tick();
+        Assert.Equal(twin.Logs[id].Count, engine.Logs[id].Count);
+        Assert.Equal(durable, engine.Events(id).Count);
+        Assert.InRange(twin.Events(id).Count, durable + 1, int.MaxValue);
+
+        int steps = engine.Model.Steps;
+        Task<bool> next = Task.Run(engine.Core.Tick);
+        Assert.True(SpinWait.SpinUntil(() => engine.Model.Steps > steps, TimeSpan.FromSeconds(30)));
+        Assert.Equal(durable, engine.Events(id).Count);
+
+        engine.UnderWay = null;
+        commit.SetResult([]);
+        Assert.True(await next);
+        twin.Core.Tick();
+        Assert.Equal(twin.Text(id), engine.Text(id));
+        engine.Run();
+        Assert.Equal(Script, engine.Text(id));
+        Assert.IsType<Finished>(engine.Events(id)[^1]);
+    }
+
+    [Fact]
+    public void Commit_UnderWay_NothingLeftToCompute_EventsComeWhenItEnds()
+    {
+        using var twin = new EngineHarness();
+        using var engine = new EngineHarness();
+        (string id, TaskCompletionSource<IReadOnlyList<string>> commit) = Begin(twin, engine);
+        engine.Core.Tick();
+        commit.SetResult([]);
+        twin.Run();
+        engine.Run();
+        Assert.IsType<Finished>(engine.Events(id)[^1]);
+        Assert.Equal(twin.Events(id), engine.Events(id));
+    }
+
+    [Fact]
+    public void Commit_UnderWay_SessionLost_IsDroppedWithoutAWord()
+    {
+        using var twin = new EngineHarness();
+        using var engine = new EngineHarness();
+        (string id, TaskCompletionSource<IReadOnlyList<string>> commit) = Begin(twin, engine);
+        int durable = engine.Events(id).Count;
+        engine.Core.Tick();
+        engine.UnderWay = null;
+        commit.SetResult([id]);
+        engine.Core.Tick();
+        Assert.True(engine.Stream(id).IsClosed);
+        Assert.Equal(durable, engine.Events(id).Count);
+        Assert.Equal((0, 0), (engine.Core.SessionCount, engine.Core.Stats.PagesHeld));
+        engine.Core.AssertInvariants();
+        Assert.False(engine.Core.Tick());
+    }
+
+    [Fact]
+    public void Commit_UnderWayFails_ReadersAreToldTheirSessionsEnded()
+    {
+        using var twin = new EngineHarness();
+        using var engine = new EngineHarness();
+        (string id, TaskCompletionSource<IReadOnlyList<string>> commit) = Begin(twin, engine);
+        engine.Core.Tick();
+        engine.UnderWay = null;
+        commit.SetException(new IOException("the log is gone"));
+        Assert.Throws<IOException>(() => engine.Core.Tick());
+        engine.Core.FailAll(PixErrorKind.Internal, "lost");
+        Assert.IsType<Failed>(engine.Events(id)[^1]);
+        Assert.Equal(0, engine.Core.SessionCount);
+    }
+
+    /// <summary>Two engines in the middle of the same answer, of which the second's next commit takes its time.</summary>
+    private static (string Id, TaskCompletionSource<IReadOnlyList<string>> Commit) Begin(EngineHarness twin,
+        EngineHarness engine)
+    {
+        string id = twin.Submit(Script);
+        Assert.Equal(id, engine.Submit(Script));
+        for (int i = 0; i < Before; i++)
+        {
+            twin.Core.Tick();
+            engine.Core.Tick();
+        }
+
+        var commit = new TaskCompletionSource<IReadOnlyList<string>>();
+        engine.UnderWay = commit.Task;
+        return (id, commit);
+    }
+}
