@@ -18,7 +18,8 @@ internal sealed class ModelGrain(IEngineHost engine, SessionStore store) : Grain
     {
         try
         {
-            StoredSession session = await store.ClaimAsync(sessionId, CancellationToken.None)
+            StoredSession session = await store.ClaimAsync(sessionId, this.GetPrimaryKeyString(),
+                    CancellationToken.None)
                 ?? throw new PixException(PixErrorKind.NotFound, $"There is no session '{sessionId}'.");
             await engine.RunAsync(session, CancellationToken.None);
         }

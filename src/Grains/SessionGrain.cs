@@ -38,16 +38,18 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
     {
         AnswerRequest answer = WireEvents.ToRequest(request);
         _wish = EngineWishes.For(answer, request.PictureHash);
+        bool created;
         try
         {
-            await store.CreateAsync(this.GetPrimaryKeyString(), answer, request.PictureHash, CancellationToken.None);
+            created = await store.CreateAsync(this.GetPrimaryKeyString(), answer, request.PictureHash,
+                CancellationToken.None);
         }
         catch (PixException error)
         {
             throw GrainErrorException.From(error);
         }
 
-        await PlaceAsync(lost: null);
+        await (created ? PlaceAsync(lost: null) : EngineAsync());
     }
 
     public async IAsyncEnumerable<EventMessage> ReadAsync(long fromSequence,
@@ -123,8 +125,25 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
             ? WireEvents.ToMessages(local.ReadAsync(session, next, left))
             : GrainFactory.GetGrain<IModelGrain>(engine).ReadAsync(session, next, left);
 
+    /// <summary>
+    /// Where the session runs. A grain that comes up anew asks the store: engines go on while grains come and go, and
+    /// claiming the session again would compute it twice.
+    /// </summary>
     private async Task<string> EngineAsync()
     {
+        if (_engine is null)
+        {
+            try
+            {
+                string? known = await store.FindEngineAsync(this.GetPrimaryKeyString(), CancellationToken.None);
+                _engine ??= string.IsNullOrEmpty(known) ? null : known;
+            }
+            catch (PixException error)
+            {
+                throw GrainErrorException.From(error);
+            }
+        }
+
         if (_engine is null)
         {
             await PlaceAsync(lost: null);

@@ -96,17 +96,19 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
         return await command.ExecuteNonQueryAsync(cancellation) == 1;
     }
 
-    /// <summary>Takes ownership: raises the epoch and returns everything. Null when there is no such session.</summary>
-    public Task<StoredSession?> ClaimAsync(string id, CancellationToken cancellation) =>
-        PatientlyAsync(() => ClaimOnceAsync(id, cancellation), cancellation);
+    /// <summary>Takes ownership for an engine: raises the epoch and returns everything. Null when there is no such
+    /// session.</summary>
+    public Task<StoredSession?> ClaimAsync(string id, string engine, CancellationToken cancellation) =>
+        PatientlyAsync(() => ClaimOnceAsync(id, engine, cancellation), cancellation);
 
-    private async Task<StoredSession?> ClaimOnceAsync(string id, CancellationToken cancellation)
+    private async Task<StoredSession?> ClaimOnceAsync(string id, string engine, CancellationToken cancellation)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellation);
         await using var claim = new NpgsqlCommand(
-            "UPDATE pix_session SET epoch = epoch + 1 WHERE id = $1 RETURNING epoch, request, picture_hash, over",
-                connection);
+            "UPDATE pix_session SET epoch = epoch + 1, engine = $2 WHERE id = $1 "
+            + "RETURNING epoch, request, picture_hash, over", connection);
         claim.Parameters.Add(new() { Value = id });
+        claim.Parameters.Add(new() { Value = engine });
         long epoch;
         string request, hash;
         bool over;
@@ -152,6 +154,14 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
             ? new SessionInfo(row.GetString(0), row.GetString(1), row.GetBoolean(2))
             : null;
     }
+
+    /// <summary>The engine that claimed a session last; empty for none, null when there is no session.</summary>
+    public Task<string?> FindEngineAsync(string id, CancellationToken cancellation) => PatientlyAsync(async () =>
+    {
+        await using NpgsqlCommand command = database.CreateCommand("SELECT engine FROM pix_session WHERE id = $1");
+        command.Parameters.Add(new() { Value = id });
+        return (string?)await command.ExecuteScalarAsync(cancellation);
+    }, cancellation);
 
     /// <summary>The account that a session is paid from, empty for none; null when there is no session.</summary>
     public Task<string?> FindAccountAsync(string id, CancellationToken cancellation) => PatientlyAsync(async () =>

@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS pix_session (
     over boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+-- The engine that claimed the session last: a grain that comes up anew finds it there.
+ALTER TABLE pix_session ADD COLUMN IF NOT EXISTS engine text NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS pix_session_open ON pix_session (created_at) WHERE NOT over;
 
 -- The inputs of a session, in order: replayed, they give the same events.
