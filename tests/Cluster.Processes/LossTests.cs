@@ -11,9 +11,6 @@ namespace PixSearch.Cluster.Processes;
 [Collection(nameof(ClusterCollection))]
 public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) : IDisposable
 {
-    // The bound; membership notices a killed silo after about four seconds (ADR 6).
-    private static readonly TimeSpan s_recovery = TimeSpan.FromSeconds(10);
-
     [ClusterFact(LiveSilos = true)]
     public async Task Kill_MiddleOfDecoding_SameBytes() => await KillAtAsync("token", position: 60);
 
@@ -43,7 +40,7 @@ public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) 
         Answer answer = await asked;
         answer.AssertWhole();
         answer.AssertEquals(expected);
-        Assert.InRange(answer.LongestPause, TimeSpan.Zero, s_recovery);
+        Assert.InRange(answer.LongestPause, TimeSpan.Zero, ClusterFactAttribute.RecoveryMax);
         string before = await LogAsync(question);
 
         // It still believes that the session is its own and has a token to write; it must not, and must leave.
@@ -87,7 +84,7 @@ public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) 
         Answer answer = await asked;
         answer.AssertWhole();
         answer.AssertEquals(expected);
-        Assert.InRange(answer.LongestPause, TimeSpan.Zero, s_recovery);
+        Assert.InRange(answer.LongestPause, TimeSpan.Zero, ClusterFactAttribute.RecoveryMax);
         Assert.Equal(2, await cluster.EpochAsync(question));
     }
 
