@@ -45,11 +45,19 @@ public sealed class TelemetryTests(ClusterFixture cluster, ITestOutputHelper out
 
         Dictionary<string, Span> spans = collector.Spans.Where(span => Hex(span.TraceId) == trace)
             .ToDictionary(span => Hex(span.SpanId));
+        foreach (IGrouping<string, Span> one in spans.Values.GroupBy(span => span.Name))
+        {
+            output.WriteLine($"{one.Count()} {collector.SourceOf(one.First())} {one.Key}");
+        }
+
         Span engine = Assert.Single(spans.Values, span => span.Name == "engine");
         Span[] above = [.. Above(engine, spans)];
         Assert.Equal(Caller, Hex(above[^1].ParentSpanId));
         Assert.Contains(above, span => span.Name == "chat tiny");
         Assert.Contains(above, span => collector.SourceOf(span) == "Microsoft.Orleans.Application");
+
+        // Tokens are no spans.
+        Assert.InRange(spans.Count, above.Length + 1, 60);
         Assert.Contains(collector.Metrics, name => name.StartsWith("orleans-", StringComparison.Ordinal));
         Assert.Contains("vllm.time_to_first_token", collector.Metrics);
     }

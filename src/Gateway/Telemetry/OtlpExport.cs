@@ -30,7 +30,7 @@ public sealed class OtlpExport : IDisposable
         if (on)
         {
             _traces = Sdk.CreateTracerProviderBuilder().ConfigureResource(Describe).AddSource(names)
-                .AddSource(HostingSource).AddOtlpExporter().Build();
+                .AddSource(HostingSource).AddProcessor(new StreamSpanFilter()).AddOtlpExporter().Build();
             _metrics = Sdk.CreateMeterProviderBuilder().ConfigureResource(Describe).AddMeter(names)
                 .AddOtlpExporter().Build();
         }
