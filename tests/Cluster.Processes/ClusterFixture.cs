@@ -54,7 +54,7 @@ public sealed class ClusterFixture : IAsyncLifetime
         WriteModel(Path.Combine(_folder, "models", "tiny"));
         WriteIndex(Path.Combine(_folder, "harbours"));
         await RestoreAsync();
-        _gateway = await StartAsync("gateway", Authority);
+        _gateway = await StartAsync("gateway");
         Client = new ClusterClient(_gateway.Grpc!, Journal);
 
         // The first searches open the index on each silo and may be late; later ones must not be.
@@ -86,7 +86,7 @@ public sealed class ClusterFixture : IAsyncLifetime
         {
             try
             {
-                return await StartAsync("silo", Authority);
+                return await StartAsync("silo");
             }
             catch (InvalidOperationException) when (attempt < StartsMax)
             {
@@ -95,12 +95,24 @@ public sealed class ClusterFixture : IAsyncLifetime
         }
     }
 
-    /// <summary>A process of this cluster, which trusts its authority, with a certificate by that or another.</summary>
+    /// <summary>A process of this cluster that is ready.</summary>
     /// <param name="role">silo, gateway or all.</param>
-    /// <param name="issuer">Who signs its certificate.</param>
     /// <param name="others">Settings that differ from those of the cluster.</param>
-    internal Task<ClusterProcess> StartAsync(string role, Authority issuer,
-        IReadOnlyDictionary<string, string>? others = null)
+    internal Task<ClusterProcess> StartAsync(string role, IReadOnlyDictionary<string, string>? others = null)
+    {
+        (string name, Dictionary<string, string> settings) = Settings(role, Authority, others);
+        return ClusterProcess.StartAsync(name, role, settings, Journal);
+    }
+
+    /// <summary>A process that trusts this cluster, and whose certificate is by another authority.</summary>
+    internal ClusterProcess BeginForeign(string role, Authority issuer)
+    {
+        (string name, Dictionary<string, string> settings) = Settings(role, issuer, null);
+        return ClusterProcess.Begin(name, role, settings, Journal);
+    }
+
+    private (string Name, Dictionary<string, string> Settings) Settings(string role, Authority issuer,
+        IReadOnlyDictionary<string, string>? others)
     {
         string name = $"{role}-{Interlocked.Increment(ref _started)}";
         var settings = new Dictionary<string, string>(issuer.Issue(name, Authority))
@@ -118,7 +130,7 @@ public sealed class ClusterFixture : IAsyncLifetime
             settings[key] = value;
         }
 
-        return ClusterProcess.StartAsync(name, role, settings, Journal);
+        return (name, settings);
     }
 
     /// <summary>The first value of a query with at most one argument.</summary>

@@ -38,6 +38,9 @@ internal sealed partial class ClusterProcess : IDisposable
 
     public Uri? Grpc { get; private set; }
 
+    /// <summary>Whether it has said that it is ready.</summary>
+    public bool IsReady => _ready.Task.IsCompletedSuccessfully;
+
     public bool HasExited => _process.HasExited;
 
     public int ExitCode => _process.ExitCode;
@@ -55,12 +58,29 @@ internal sealed partial class ClusterProcess : IDisposable
     }
 
     /// <summary>Starts a role and waits until it says that it is ready.</summary>
+    public static async Task<ClusterProcess> StartAsync(string name, string role,
+        IReadOnlyDictionary<string, string> settings, Journal journal)
+    {
+        ClusterProcess started = Begin(name, role, settings, journal);
+        try
+        {
+            started.Read(await started._ready.Task.WaitAsync(s_patience));
+            return started;
+        }
+        catch
+        {
+            started.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Starts a role and waits for nothing.</summary>
     /// <param name="name">What the journal and PostgreSQL know it by.</param>
     /// <param name="role">silo, gateway or all.</param>
     /// <param name="settings">Settings without their prefix; OpenTelemetry's under their full names.</param>
     /// <param name="journal">Where its output goes.</param>
-    public static async Task<ClusterProcess> StartAsync(string name, string role,
-        IReadOnlyDictionary<string, string> settings, Journal journal)
+    public static ClusterProcess Begin(string name, string role, IReadOnlyDictionary<string, string> settings,
+        Journal journal)
     {
         string silo = Path.Combine(AppContext.BaseDirectory, "PixSearch.Silo.dll");
         var start = new ProcessStartInfo("dotnet", [silo, "--role", role])
@@ -68,6 +88,7 @@ internal sealed partial class ClusterProcess : IDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+
         // Instrumenting hot methods on the way up costs more than it gains in a minute of life.
         start.Environment["DOTNET_TieredPGO"] = "0";
         start.Environment["PIXSEARCH__SILOPORT"] = $"{FreePort()}";
@@ -79,20 +100,11 @@ internal sealed partial class ClusterProcess : IDisposable
             start.Environment[key.StartsWith("OTEL_", StringComparison.Ordinal) ? key : $"PIXSEARCH__{key}"] = value;
         }
 
-        var started = new ClusterProcess(name, new Process { StartInfo = start }, journal);
-        started._process.Start();
-        started._process.BeginOutputReadLine();
-        started._process.BeginErrorReadLine();
-        try
-        {
-            started.Read(await started._ready.Task.WaitAsync(s_patience));
-            return started;
-        }
-        catch
-        {
-            started.Dispose();
-            throw;
-        }
+        var begun = new ClusterProcess(name, new Process { StartInfo = start }, journal);
+        begun._process.Start();
+        begun._process.BeginOutputReadLine();
+        begun._process.BeginErrorReadLine();
+        return begun;
     }
 
     /// <summary>SIGKILL.</summary>

@@ -26,9 +26,9 @@ public sealed class TelemetryTests(ClusterFixture cluster, ITestOutputHelper out
         };
         string trace = Convert.ToHexStringLower(Guid.NewGuid().ToByteArray());
         const string Caller = "00f067aa0ba902b7";
-        using (ClusterProcess silo = await cluster.StartAsync("silo", cluster.Authority,
+        using (ClusterProcess silo = await cluster.StartAsync("silo",
             new Dictionary<string, string>(settings) { ["SILOPORT"] = $"{siloPort}", ["GATEWAYPORT"] = $"{gatewayPort}" }))
-        using (ClusterProcess gateway = await cluster.StartAsync("gateway", cluster.Authority, settings))
+        using (ClusterProcess gateway = await cluster.StartAsync("gateway", settings))
         using (var client = new ClusterClient(gateway.Grpc!, cluster.Journal))
         {
             Answer answer = await client.AnswerAsync(ClusterClient.Question("trace"), $"00-{trace}-{Caller}-01");
