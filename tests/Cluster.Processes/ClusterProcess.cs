@@ -136,7 +136,7 @@ internal sealed partial class ClusterProcess : IDisposable
                 return;
             }
 
-            await Task.Delay(10, late.Token);
+            await Task.Delay(10, late.Token); // tidy: another process
         }
     }
 

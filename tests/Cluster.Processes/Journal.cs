@@ -17,7 +17,8 @@ internal sealed class Journal
 
     public void Note(string who, string what)
     {
-        string now = DateTime.UtcNow.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
+        DateTime at = DateTime.UtcNow; // tidy: shown to people only
+        string now = at.ToString("HH:mm:ss.fff", CultureInfo.InvariantCulture);
         lock (_gate)
         {
             _lines.Add($"{now} {who}: {(what.Length > LineMax ? what[..LineMax] : what)}");

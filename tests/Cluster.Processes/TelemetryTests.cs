@@ -26,8 +26,12 @@ public sealed class TelemetryTests(ClusterFixture cluster, ITestOutputHelper out
         };
         string trace = Convert.ToHexStringLower(Guid.NewGuid().ToByteArray());
         const string Caller = "00f067aa0ba902b7";
-        using (ClusterProcess silo = await cluster.StartAsync("silo",
-            new Dictionary<string, string>(settings) { ["SILOPORT"] = $"{siloPort}", ["GATEWAYPORT"] = $"{gatewayPort}" }))
+        var siloSettings = new Dictionary<string, string>(settings)
+        {
+            ["SILOPORT"] = $"{siloPort}",
+            ["GATEWAYPORT"] = $"{gatewayPort}",
+        };
+        using (ClusterProcess silo = await cluster.StartAsync("silo", siloSettings))
         using (ClusterProcess gateway = await cluster.StartAsync("gateway", settings))
         using (var client = new ClusterClient(gateway.Grpc!, cluster.Journal))
         {

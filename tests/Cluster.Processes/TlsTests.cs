@@ -28,7 +28,7 @@ public sealed class TlsTests(ClusterFixture cluster, ITestOutputHelper output) :
             using var late = new CancellationTokenSource(TimeSpan.FromMinutes(4));
             while (Refusals() == refused)
             {
-                await Task.Delay(50, late.Token);
+                await Task.Delay(50, late.Token); // tidy: another process
             }
 
             if (role == "silo")

@@ -45,7 +45,11 @@ public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : I
     }
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Commit() => CommitAsync().AsTask().GetAwaiter().GetResult();
+    public IReadOnlyList<string> Commit()
+    {
+        Task<IReadOnlyList<string>> commit = CommitAsync().AsTask();
+        return commit.GetAwaiter().GetResult(); // tidy: the engine's own thread, which must wait
+    }
 
     /// <inheritdoc/>
     public ValueTask<IReadOnlyList<string>> CommitAsync()
@@ -70,7 +74,7 @@ public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : I
         {
             try
             {
-                IReadOnlyList<string> lost = await store.AppendAsync(writes).ConfigureAwait(false);
+                IReadOnlyList<string> lost = await store.AppendAsync(writes);
                 foreach (EntryWrite write in writes.Where(write => lost.Contains(write.SessionId)))
                 {
                     Forget(write);
@@ -81,7 +85,7 @@ public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : I
             catch (NpgsqlException error)
                 when (DatabaseOutage.IsOutage(error) && waited < patience && !_stopped)
             {
-                await Task.Delay(DatabaseOutage.Pause).ConfigureAwait(false);
+                await Task.Delay(DatabaseOutage.Pause);
             }
             catch
             {

@@ -225,8 +225,8 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
         });
         command.Parameters.Add(new() { Value = writes.Select(write => write.Last).ToArray() });
         var lost = new List<string>();
-        await using NpgsqlDataReader row = await command.ExecuteReaderAsync().ConfigureAwait(false);
-        while (await row.ReadAsync().ConfigureAwait(false))
+        await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
+        while (await row.ReadAsync())
         {
             lost.Add(row.GetString(0));
         }

@@ -351,7 +351,7 @@ public sealed partial class EngineCore
         if (_commit is { } commit)
         {
             _commit = null;
-            Settle(commit.GetAwaiter().GetResult());
+            Settle(commit.GetAwaiter().GetResult()); // tidy: the engine's own thread, which must wait
         }
     }
 

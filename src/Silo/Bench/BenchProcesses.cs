@@ -89,8 +89,7 @@ internal sealed class BenchProcesses : IAsyncDisposable
             if (line.StartsWith("ready ", StringComparison.Ordinal))
             {
                 // What comes later must be read, or the process would block on a full pipe.
-                process.OutputDataReceived += static (_, _) => { };
-                process.BeginOutputReadLine();
+                _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, CancellationToken.None);
                 return line;
             }
         }
