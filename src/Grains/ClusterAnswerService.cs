@@ -22,7 +22,7 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     private static readonly TimeSpan s_silence = 3 * WireEvents.HeartbeatPeriod;
 
     // The same for calls: asked again when unanswered for this long, which is safe (see RetryAsync).
-    private static readonly TimeSpan s_callAgain = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_callAgain = TimeSpan.FromSeconds(3);
 
     /// <inheritdoc/>
     public async ValueTask<string> StartAsync(AnswerRequest request, CancellationToken cancellation)

@@ -49,7 +49,7 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
             throw GrainErrorException.From(error);
         }
 
-        await (created ? PlaceAsync(lost: null) : EngineAsync());
+        await PlaceAsync(lost: null, created);
     }
 
     public async IAsyncEnumerable<EventMessage> ReadAsync(long fromSequence,
@@ -125,25 +125,8 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
             ? WireEvents.ToMessages(local.ReadAsync(session, next, left))
             : GrainFactory.GetGrain<IModelGrain>(engine).ReadAsync(session, next, left);
 
-    /// <summary>
-    /// Where the session runs. A grain that comes up anew asks the store: engines go on while grains come and go, and
-    /// claiming the session again would compute it twice.
-    /// </summary>
     private async Task<string> EngineAsync()
     {
-        if (_engine is null)
-        {
-            try
-            {
-                string? known = await store.FindEngineAsync(this.GetPrimaryKeyString(), CancellationToken.None);
-                _engine ??= string.IsNullOrEmpty(known) ? null : known;
-            }
-            catch (PixException error)
-            {
-                throw GrainErrorException.From(error);
-            }
-        }
-
         if (_engine is null)
         {
             await PlaceAsync(lost: null);
@@ -154,7 +137,7 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
 
     /// <summary>Makes some engine run the session; does nothing when another caller already replaced the lost
     /// one.</summary>
-    private async Task PlaceAsync(string? lost)
+    private async Task PlaceAsync(string? lost, bool created = false)
     {
         await _gate.WaitAsync();
         try
@@ -164,7 +147,12 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
                 return;
             }
 
-            _engine = null;
+            _engine = lost is null && !created ? await KnownAsync() : null;
+            if (_engine is not null)
+            {
+                return;
+            }
+
             _wish ??= await store.FindWishAsync(this.GetPrimaryKeyString(), CancellationToken.None);
             var refused = new HashSet<string>();
             if (lost is not null)
@@ -212,6 +200,15 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
             _gate.Release();
         }
     }
+
+    /// <summary>
+    /// The engine that claimed the session last. A grain that comes up anew reads there: engines go on while grains
+    /// come and go, and claiming the session again would compute it twice.
+    /// </summary>
+    private async Task<string?> KnownAsync() =>
+        await store.FindEngineAsync(this.GetPrimaryKeyString(), CancellationToken.None) is { Length: > 0 } known
+            ? known
+            : null;
 
     /// <summary>
     /// The best engine that has not refused; this silo's own while no report is known; null when none is left that
