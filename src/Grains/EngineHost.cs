@@ -34,6 +34,9 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
     private volatile bool _draining;
 
     /// <inheritdoc/>
+    public bool IsDraining => _draining;
+
+    /// <inheritdoc/>
     public async Task RunAsync(StoredSession session, CancellationToken cancellation)
     {
         if (_draining)

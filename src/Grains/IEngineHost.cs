@@ -24,6 +24,9 @@ public interface IEngineHost
     /// <summary>What the engine holds and how busy it is.</summary>
     Task<EngineReport> ReportAsync();
 
+    /// <summary>Whether this silo is leaving.</summary>
+    bool IsDraining { get; }
+
     /// <summary>Takes no new session and lets all go, for others to take up; completes when the engine holds
     /// none.</summary>
     Task DrainAsync();

@@ -101,7 +101,13 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
                 events.Leave();
             }
 
-            // The stream broke, or ended without a last event: the engine dropped the session or is gone.
+            // The stream broke, or ended without a last event: the engine dropped the session or is gone. Not so on a
+            // silo that leaves: its own calls break too, and the session must not be moved a second time from here.
+            if (local.IsDraining && !IsOwn(engine))
+            {
+                throw new GrainErrorException(PixErrorKind.Unavailable, "This silo is leaving; read again.");
+            }
+
             await PlaceAsync(engine);
         }
     }
@@ -118,10 +124,12 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
         return await GrainFactory.GetGrain<IModelGrain>(engine).CancelAsync(this.GetPrimaryKeyString());
     }
 
+    private bool IsOwn(string engine) => engine == silo.SiloAddress.ToParsableString();
+
     /// <summary>This silo's own engine is read directly: a message for each token would be the price of the
     /// detour.</summary>
     private IAsyncEnumerable<EventMessage> Open(string engine, string session, long next, CancellationToken left) =>
-        engine == silo.SiloAddress.ToParsableString()
+        IsOwn(engine)
             ? WireEvents.ToMessages(local.ReadAsync(session, next, left))
             : GrainFactory.GetGrain<IModelGrain>(engine).ReadAsync(session, next, left);
 

@@ -18,6 +18,8 @@ internal sealed class EngineDouble(string silo) : IEngineHost
     /// <summary>Refuses every session.</summary>
     public bool Full { get; set; }
 
+    public bool IsDraining => Report.Draining;
+
     public void Set(Func<EngineReport, EngineReport> change)
     {
         Full = false;
