@@ -89,7 +89,7 @@ public sealed class CommitTests
         Assert.Equal(0, engine.Core.SessionCount);
     }
 
-    /// <summary>Two engines in the middle of the same answer, of which the second's next commit takes its time.</summary>
+    /// <summary>Two engines in the middle of the same answer; the second's next commit takes its time.</summary>
     private static (string Id, TaskCompletionSource<IReadOnlyList<string>> Commit) Begin(EngineHarness twin,
         EngineHarness engine)
     {
