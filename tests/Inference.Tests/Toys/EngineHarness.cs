@@ -35,7 +35,7 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
     /// <summary>Sessions that the next commit says somebody else owns.</summary>
     public List<string> Lost { get; } = [];
 
-    /// <summary>The commits of steps that are under way until this ends; null for commits that are done at once.</summary>
+    /// <summary>What the commits of steps wait for; null for commits that are done at once.</summary>
     public Task<IReadOnlyList<string>>? UnderWay { get; set; }
 
     public Dictionary<string, EngineRequest> Requests { get; } = [];
