@@ -16,6 +16,8 @@ internal abstract unsafe partial class KernelSet
 
 internal sealed unsafe partial class KernelSet<S, V>
 {
+    private const int FewRows = 4;
+
     /// <inheritdoc/>
     public override void Attention(CpuContext context, in AttentionShape shape, float* q, float* k, float* v,
         float* y)
@@ -55,9 +57,8 @@ internal sealed unsafe partial class KernelSet<S, V>
     public override void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows,
         KvStore store)
     {
-        int group = arguments.Heads / store.Heads;
-        int each = (arguments.VisibleMax + 15) / 16 * 16;
-        using Scratch scratch = new(context.Memory, (long)each * group * context.Pool.ThreadCount);
+        // Few rows are divided by heads too, so that there is something for every thread.
+        int splits = Math.Clamp((FewRows + arguments.RowCount - 1) / arguments.RowCount, 1, store.Heads);
         var job = new PagedDecodeJob<S, V>
         {
             Rows = rows,
@@ -70,9 +71,11 @@ internal sealed unsafe partial class KernelSet<S, V>
             Size = store.HeadSize,
             PageSize = store.PageSize,
             Scale = arguments.Scale,
-            Scratch = scratch.Pointer,
-            ScratchEach = each,
+            HeadsEach = (store.Heads + splits - 1) / splits,
+            ScratchEach = (arguments.VisibleMax + 15) / 16 * 16,
         };
-        context.Pool.Run(job, arguments.RowCount * store.Heads);
+        using Scratch scratch = new(context.Memory, (long)job.ScratchTotal * context.Pool.ThreadCount);
+        job.Scratch = scratch.Pointer;
+        context.Pool.Run(job, arguments.RowCount * job.Splits);
     }
 }
