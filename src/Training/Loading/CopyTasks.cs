@@ -27,7 +27,8 @@ public sealed class CopyTasks(ITokenizer tokenizer, int tokensMax)
 
     private static readonly string[] s_tails = ["", "", "l", "m", "n", "r", "s", "t", "k", "ng", "nd", "x"];
 
-    private static readonly string[] s_keys =
+    /// <summary>Names of the facts in evidence, as the data sets write them.</summary>
+    internal static readonly string[] FactKeys =
         ["capital", "continent", "subregion", "currency", "language", "area", "neighbours", "kind", "food group",
             "scientific name", "protein", "fat", "iron", "energy", "wider kind", "calling code", "internet domain",
             "currency code", "number of users", "number of foods", "mean protein", "table letter"];
@@ -67,7 +68,7 @@ public sealed class CopyTasks(ITokenizer tokenizer, int tokensMax)
         var cards = new List<(string Title, string[] Keys, string[] Values)>();
         for (int i = random.NextInt(1, 4); i > 0; i--)
         {
-            string[] keys = [.. s_keys];
+            string[] keys = [.. FactKeys];
             random.Shuffle<string>(keys);
             keys = keys[..random.NextInt(2, 5)];
             cards.Add((Name(random), keys, [.. keys.Select(_ => Value(random))]));

@@ -24,13 +24,6 @@ public sealed class FactChanger(ITokenizer tokenizer)
     // "Timor-Leste", "Ljubljana", "331212": where a piece comes twice, what followed it first is no longer the answer.
     private const double RepeatShare = 0.2;
 
-    private static readonly string[] s_keys =
-    [
-        "calling code", "capital", "continent", "currency code", "currency", "energy", "fat", "food group",
-        "internet domain", "iron", "language", "mean protein", "neighbours", "number of foods", "number of users",
-        "protein", "scientific name", "subregion", "table letter", "wider kind", "area", "kind",
-    ];
-
     private readonly string[] _pieces = Pieces(tokenizer);
 
     /// <summary>The sample with other facts; itself when nothing was found for it.</summary>
@@ -80,7 +73,7 @@ public sealed class FactChanger(ITokenizer tokenizer)
             }
         }
 
-        string question = sample.Spans.Count == 0 && sample.Kind == "text"
+        string question = sample.Kind == "text"
             ? words.Replace(sample.Question, match => changed[match.Value])
             : sample.Question;
         return sample with { Question = question, Trajectory = text.ToString() };
@@ -98,7 +91,9 @@ public sealed class FactChanger(ITokenizer tokenizer)
         string[] fields = entry[(colon + 2)..].Split("; ");
         for (int f = 0; f < fields.Length; f++)
         {
-            string? key = s_keys.FirstOrDefault(k => fields[f].StartsWith(k + " ", StringComparison.Ordinal));
+            // "currency code" begins with "currency": the longest counts.
+            string? key = CopyTasks.FactKeys.Where(k => fields[f].StartsWith(k + " ", StringComparison.Ordinal))
+                .MaxBy(k => k.Length);
             if (key is not null && fields[f].Length > key.Length + 1)
             {
                 fields[f] = $"{key} {New(fields[f][(key.Length + 1)..])}";
@@ -150,7 +145,7 @@ public sealed class FactChanger(ITokenizer tokenizer)
         return capital ? char.ToUpper(word[0], CultureInfo.InvariantCulture) + word[1..] : word;
     }
 
-    // Whole numbers get any length up to seven digits: lengths are copied too.
+    // Whole numbers get any length up to one digit more: lengths are copied too.
     private static string Digits(string old, SeededRandom random)
     {
         var result = new StringBuilder();

@@ -147,15 +147,7 @@ public sealed class TorchFileTests : IDisposable
     {
         string unit = repeated.Length == 0 ? begin : repeated;
         byte[] pickle = [0x80, 2, .. Encoding.Latin1.GetBytes(begin), .. Repeat(unit, Unpickler.ValuesMax), (byte)'.'];
-        var writer = new TorchFileWriter();
-        writer.WritePickle(pickle);
-        string path = _folder.Write("a.pth", writer.Build());
-        long before = GC.GetTotalAllocatedBytes();
-
-        PixException error = Assert.Throws<PixException>(() => new TorchFile(path));
-
-        Assert.Contains("values, more than any state dict has", error.Message, StringComparison.Ordinal);
-        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1L << 30);
+        RefuseWithinBounds(pickle);
     }
 
     [Fact]
@@ -170,8 +162,13 @@ public sealed class TorchFileTests : IDisposable
 
         pickle.AddRange([(byte)'e', (byte)'q', 0, .. "ccollections\nOrderedDict\nq\u0001"u8]);
         pickle.AddRange(Repeat("h\u0001h\u0000\u0085R", 20_000));
+        RefuseWithinBounds([.. pickle, (byte)'.']);
+    }
+
+    private void RefuseWithinBounds(byte[] pickle)
+    {
         var writer = new TorchFileWriter();
-        writer.WritePickle([.. pickle, (byte)'.']);
+        writer.WritePickle(pickle);
         string path = _folder.Write("a.pth", writer.Build());
         long before = GC.GetTotalAllocatedBytes();
 
