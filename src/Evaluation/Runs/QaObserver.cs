@@ -148,7 +148,7 @@ internal sealed class QaObserver(EvalSample sample, EvalDataset data)
             ? RleCodec.Decode(found.Rle)
             : new BinaryMask(target.Width, target.Height);
         MaskOverlap overlap = MaskOverlap.Of(mask, target);
-        return new QaMask(entity.Id, entity.Label, overlap.Intersection, overlap.Union);
+        return new QaMask(entity.Id, entity.Label, overlap.Intersection, overlap.Union, found?.Rle.Counts);
     }
 
     private static string NameOf(SearchModality modality) => modality switch

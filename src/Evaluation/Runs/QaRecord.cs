@@ -73,7 +73,8 @@ public sealed record QaGold(string Modality, string Entity, bool Found);
 /// <param name="Label">Its generic word.</param>
 /// <param name="Intersection">Pixels in both.</param>
 /// <param name="Union">Pixels in either.</param>
-public sealed record QaMask(string Entity, string Label, long Intersection, long Union)
+/// <param name="Counts">The answer's mask as COCO run lengths of the picture's size; null when it gave none.</param>
+public sealed record QaMask(string Entity, string Label, long Intersection, long Union, string? Counts = null)
 {
     /// <summary>Overlap in the metrics' form.</summary>
     [JsonIgnore]

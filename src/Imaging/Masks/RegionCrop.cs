@@ -12,6 +12,16 @@ public enum CropBackground
     Keep,
 }
 
+/// <summary>Which part of its mask a region query shows.</summary>
+public enum CropPart
+{
+    /// <summary>The largest part (<see cref="MaskParts.Main"/>).</summary>
+    Main,
+
+    /// <summary>All of it, islands too.</summary>
+    Whole,
+}
+
 /// <summary>
 /// Cuts the region of a mask out of a picture: <c>crop(I, M)</c> of PixSearch §3.2, whose background rule the paper
 /// leaves open. Training of the index encoder, decoding and evaluation must cut alike, so all of them call this.
@@ -28,8 +38,9 @@ public static class RegionCrop
     /// <param name="background">What becomes of the pixels outside the mask.</param>
     /// <param name="padding">Border round the tight box, as a share of its longer side, 0..1; cut at the picture's
     /// edge.</param>
+    /// <param name="part">Whose box is cut out.</param>
     public static RgbImage Cut(RgbImage image, BinaryMask mask, CropBackground background = CropBackground.Fill,
-        float padding = 0)
+        float padding = 0, CropPart part = CropPart.Main)
     {
         if (mask.Width != image.Width || mask.Height != image.Height)
         {
@@ -38,7 +49,8 @@ public static class RegionCrop
                 nameof(mask));
         }
 
-        PixelBox tight = mask.Box;
+        BinaryMask shown = part == CropPart.Main ? MaskParts.Main(mask) : mask;
+        PixelBox tight = shown.Box;
         if (tight.Width == 0)
         {
             return image;
@@ -48,7 +60,7 @@ public static class RegionCrop
         RgbImage crop = ImageOps.Crop(image, box);
         if (background == CropBackground.Fill)
         {
-            FillOutside(mask, box, crop);
+            FillOutside(shown, box, crop);
         }
 
         return crop;

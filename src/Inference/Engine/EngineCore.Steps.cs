@@ -256,7 +256,8 @@ public sealed partial class EngineCore
         {
             SessionOptions options = session.Machine.Options;
             pixels = (order.Mask is { } mask
-                ? RegionCrop.Cut(picture, RleCodec.Decode(mask), options.CropBackground, options.CropPadding)
+                ? RegionCrop.Cut(picture, RleCodec.Decode(mask), options.CropBackground, options.CropPadding,
+                    options.CropPart)
                 : picture).ToPort();
         }
 

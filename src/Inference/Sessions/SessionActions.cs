@@ -23,11 +23,10 @@ public enum SessionAction
 /// <param name="Turn">Number of the search, from 1.</param>
 /// <param name="Modality">What is sent.</param>
 /// <param name="Query">Text query, or the phrase of the entity; empty for the whole picture.</param>
-/// <param name="Crop">The part of the picture to send; null for all of it.</param>
 /// <param name="TopK">Most hits.</param>
-/// <param name="Mask">The mask that the crop is of; what is not in it is filled
+/// <param name="Mask">The mask of the part of the picture to send; null for all of it. What is not in it is filled
 /// (<see cref="SessionOptions.CropBackground"/>).</param>
-public sealed record SearchOrder(int Turn, SearchModality Modality, string Query, PixelBox? Crop, int TopK,
+public sealed record SearchOrder(int Turn, SearchModality Modality, string Query, int TopK,
     RleMask? Mask = null);
 
 /// <summary>A decoded mask of a grounding.</summary>

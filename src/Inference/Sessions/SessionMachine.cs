@@ -256,7 +256,7 @@ public sealed class SessionMachine
             return;
         }
 
-        Order(modality, modality == SearchModality.Text ? _query : "", maskId: null, crop: null);
+        Order(modality, modality == SearchModality.Text ? _query : "");
     }
 
     /// <summary>The crop of the entity named last; the whole picture where there is none or its mask is
@@ -272,31 +272,20 @@ public sealed class SessionMachine
 
         if (last < 0)
         {
-            Order(SearchModality.Region, "", maskId: null, crop: null);
+            Order(SearchModality.Region, "");
             return;
         }
 
         string phrase = Phrase(_masks[last].Span);
         bool empty = _masks[last].IsEmpty;
-        Order(SearchModality.Region, phrase, empty ? null : last + 1, empty ? null : Padded(_masks[last].Box),
-            empty ? null : _masks[last].Rle);
+        Order(SearchModality.Region, phrase, empty ? null : last + 1, empty ? null : _masks[last].Rle);
     }
 
-    private void Order(SearchModality modality, string query, int? maskId, PixelBox? crop, RleMask? mask = null)
+    private void Order(SearchModality modality, string query, int? maskId = null, RleMask? mask = null)
     {
-        Search = new SearchOrder(_turn, modality, query, crop, Options.TopK, mask);
+        Search = new SearchOrder(_turn, modality, query, Options.TopK, mask);
         Next = SessionAction.Search;
         _log.Add(new SearchStarted(_turn, modality, query, maskId) { Sequence = _log.Next });
-    }
-
-    private PixelBox Padded(PixelBox box)
-    {
-        int border = (int)MathF.Round(Options.CropPadding * Math.Max(box.Width, box.Height));
-        int left = Math.Max(0, box.X - border);
-        int top = Math.Max(0, box.Y - border);
-        int right = Math.Min(_start.PictureWidth, box.X + box.Width + border);
-        int bottom = Math.Min(_start.PictureHeight, box.Y + box.Height + border);
-        return new PixelBox(left, top, right - left, bottom - top);
     }
 
     /// <summary>Drops hits from the end until the block fits its limit and the context; at least "nothing found"

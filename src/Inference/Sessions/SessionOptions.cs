@@ -56,6 +56,10 @@ public sealed record SessionOptions
     /// </summary>
     public CropBackground CropBackground { get; init; } = CropBackground.Fill;
 
+    /// <summary>Which part of its mask a region query shows. Default Main: islands on other things would put these into
+    /// the query.</summary>
+    public CropPart CropPart { get; init; }
+
     /// <summary>Most masks in a session, 0..256; spans after that stay without.</summary>
     public int MasksMax { get; init; } = 32;
 

@@ -1,5 +1,8 @@
 using PixSearch.Abstractions;
+using PixSearch.Imaging.Masks;
 using PixSearch.Training.Data;
+using PixSearch.Training.Data.Questions;
+using PixSearch.Training.Data.Scenes;
 
 namespace PixSearch.Training.Loading;
 
@@ -10,27 +13,30 @@ namespace PixSearch.Training.Loading;
 /// </summary>
 internal static class ExtraSegments
 {
-    // Two things of one kind are called "on the left" and "on the right" only where nobody could doubt it.
-    private const double ClearShare = 0.2;
+    // Sizes are compared by few questions of the data sets, and are what masks are wrong about most.
+    private const double SizeShare = 0.5;
     private const int SpansMax = 4;
 
     private static readonly string[] s_questions =
         ["Point out {0}.", "Show me {0}.", "Where can I see {0}?", "Mark {0} in the picture."];
 
     /// <summary>Up to <paramref name="count"/> questions that name all things that can be named, in different
-    /// orders.</summary>
+    /// words and orders.</summary>
     /// <param name="like">Any sample of the picture.</param>
     /// <param name="count">How many.</param>
     /// <param name="random">Chooses order and words.</param>
     public static IEnumerable<Sample> Make(Sample like, int count, SeededRandom random)
     {
-        (int Entity, string Phrase)[] named = [.. Names(like)];
-        for (int i = 0; i < count && named.Length > 0; i++)
+        Placed[] things = [.. like.Entities.Select(Place)];
+        for (int i = 0; i < count; i++)
         {
+            (int Entity, string Phrase)[] named = [.. Names(things, random)];
             random.Shuffle<(int, string)>(named);
-            int spans = Math.Min(named.Length, SpansMax);
-            yield return Write(like, named.AsSpan(0, spans), $"{like.Id}-extra{i}",
-                s_questions[random.NextInt(s_questions.Length)]);
+            if (named.Length > 0)
+            {
+                yield return Write(like, named.AsSpan(0, Math.Min(named.Length, SpansMax)), $"{like.Id}-extra{i}",
+                    s_questions[random.NextInt(s_questions.Length)]);
+            }
         }
     }
 
@@ -57,39 +63,23 @@ internal static class ExtraSegments
         };
     }
 
-    // "the drum" where there is one drum; "the drum on the left" where there are two that stand well apart.
-    private static IEnumerable<(int Entity, string Phrase)> Names(Sample sample)
+    private static IEnumerable<(int Entity, string Phrase)> Names(Placed[] things, SeededRandom random)
     {
-        IReadOnlyList<SampleEntity> entities = sample.Entities;
-        for (int i = 0; i < entities.Count; i++)
+        for (int i = 0; i < things.Length; i++)
         {
-            int[] same = [.. Enumerable.Range(0, entities.Count).Where(e => entities[e].Label == entities[i].Label)];
-            if (same.Length == 1)
+            if (ReferringExpression.Choose(things[i], things, random, SizeShare) is { } phrase)
             {
-                yield return (i, $"the {entities[i].Label}");
-            }
-            else if (same.Length == 2 && Side(sample, i, same[0] == i ? same[1] : same[0]) is { } side)
-            {
-                yield return (i, $"the {entities[i].Label} {side}");
+                yield return (i, phrase.Text);
             }
         }
     }
 
-    private static string? Side(Sample sample, int entity, int other)
+    private static Placed Place(SampleEntity entity)
     {
-        IReadOnlyList<int> a = sample.Entities[entity].Bbox;
-        IReadOnlyList<int> b = sample.Entities[other].Bbox;
-        if (a.Count < 4 || b.Count < 4)
-        {
-            return null;
-        }
-
-        double across = (a[0] + (a[2] / 2.0) - b[0] - (b[2] / 2.0)) / sample.Entities[entity].Mask.Size[1];
-        double down = (a[1] + (a[3] / 2.0) - b[1] - (b[3] / 2.0)) / sample.Entities[entity].Mask.Size[0];
-        bool isAcross = Math.Abs(across) > ClearShare && Math.Abs(across) > 2 * Math.Abs(down);
-        bool isDown = Math.Abs(down) > ClearShare && Math.Abs(down) > 2 * Math.Abs(across);
-        return isAcross ? (across < 0 ? "on the left" : "on the right")
-            : isDown ? (down < 0 ? "at the top" : "at the bottom")
-            : null;
+        IReadOnlyList<int> box = entity.Bbox;
+        return new Placed(entity.Label, box[0] + (box[2] / 2.0), box[1] + (box[3] / 2.0),
+            RleCodec.Area(entity.Mask.ToRle()));
     }
+
+    private sealed record Placed(string Label, double CenterX, double CenterY, long Area) : IPlacedThing;
 }

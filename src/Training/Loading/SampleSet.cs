@@ -46,8 +46,8 @@ public sealed class SampleSet
                 Sample[] own = [.. picture];
                 SeededRandom random = SeededRandom.ForStream(ExtraSeed, (ulong)++number);
                 var group = new List<PreparedSample>();
-                foreach (Sample sample in own.Concat(ExtraSegments.Make(own[0], extraSegments, random))
-                    .Concat(LocateTasks.Make(own, locates, random)))
+                Sample[] segmented = [.. own, .. ExtraSegments.Make(own[0], extraSegments, random)];
+                foreach (Sample sample in segmented.Concat(LocateTasks.Make(segmented, locates, random)))
                 {
                     PreparedSample prepared = tokenizer.Prepare(sample);
                     if (prepared.Tokens.Length <= tokensMax)

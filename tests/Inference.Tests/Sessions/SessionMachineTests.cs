@@ -222,19 +222,19 @@ public sealed class SessionMachineTests
         FeedUntil(machine, Tokenizer(1).Encode("The car<search><region></search>"), SessionAction.DecodeMasks);
         machine.AcceptMasks([Car with { Box = default, Score = 0 }]);
 
-        Assert.Null(machine.Search!.Crop);
+        Assert.Null(machine.Search!.Mask);
         SearchStarted search = machine.Events.OfType<SearchStarted>().Single();
         Assert.Equal(("The car", null), (search.Query, search.MaskId));
     }
 
     [Fact]
-    public void OrderRegionSearch_Padding_StaysInsideThePicture()
+    public void OrderRegionSearch_SendsTheMaskOfTheEntityJustNamed()
     {
-        SessionMachine machine = Machine(Tokenizer(1), new SessionOptions { CropPadding = 0.5f });
+        SessionMachine machine = Machine(Tokenizer(1), new SessionOptions());
         FeedUntil(machine, Tokenizer(1).Encode("The car<search><region></search>"), SessionAction.DecodeMasks);
         machine.AcceptMasks([Car]);
 
-        Assert.Equal(new PixelBox(0, 0, 33, 34), machine.Search!.Crop);
+        Assert.Equal((Car.Rle, "The car"), (machine.Search!.Mask, machine.Search.Query));
     }
 
     [Fact]

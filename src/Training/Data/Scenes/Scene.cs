@@ -17,6 +17,22 @@ internal enum SceneView
     Full,
 }
 
+/// <summary>Where a thing lies and what it is called in general: what words tell it from others by.</summary>
+internal interface IPlacedThing
+{
+    /// <summary>Generic word: flag, drum.</summary>
+    string Label { get; }
+
+    /// <summary>Middle of the box of what can be seen, in pixels.</summary>
+    double CenterX { get; }
+
+    /// <inheritdoc cref="CenterX"/>
+    double CenterY { get; }
+
+    /// <summary>Pixels that can be seen.</summary>
+    long Area { get; }
+}
+
 /// <summary>A thing as it can be seen in a scene.</summary>
 /// <param name="Id">Entity id or object id.</param>
 /// <param name="Name">Name.</param>
@@ -25,11 +41,11 @@ internal enum SceneView
 /// <param name="Entity">Null for a plain object.</param>
 /// <param name="Mask">What can be seen of it.</param>
 internal sealed record SceneThing(string Id, string Name, string Label, string? Colour, EntitySource? Entity,
-    BinaryMask Mask)
+    BinaryMask Mask) : IPlacedThing
 {
     public PixelBox Box { get; } = Mask.Box;
 
-    public int Area { get; } = Mask.Area;
+    public long Area { get; } = Mask.Area;
 
     public double CenterX => Box.X + Box.Width / 2.0;
 
