@@ -2,14 +2,14 @@ namespace PixSearch.Imaging.Masks;
 
 /// <summary>
 /// Which part of a mask is the entity. Decoded masks carry islands on other things of the same kind, and bridges to
-/// them a cell of the decoder's grid wide; a tight box round all of it shows the index encoder two entities. SAM's own
-/// post-processing drops small islands by a fixed area (Kirillov et al. 2023, "Segment Anything", §D.2); a region query
-/// is about one thing, so here only the largest part stays.
+/// them a cell of the decoder's grid wide; a tight box round all of it shows the index encoder two entities. SAM drops
+/// small islands by a fixed area (Kirillov et al. 2023, "Segment Anything", appendix on post-processing); a region
+/// query is about one thing, so here only the largest part stays.
 /// </summary>
 public static class MaskParts
 {
-    // Parts are told apart on a coarse grid: noise of a mask decoder is a cell of its grid (64 to 256 along a side), and
-    // the cost is bounded whatever the picture's size, since the engine's thread pays it.
+    // Parts are told apart on a coarse grid: noise of a mask decoder is a cell of its grid (64 to 256 along a side),
+    // and the cost is bounded whatever the picture's size, since the engine's thread pays it.
     private const int Grid = 128;
 
     /// <summary>The largest part of a mask, at 1/128 of the longer side: what is left after parts and bridges less than

@@ -91,8 +91,8 @@ internal sealed record ReferringExpression(string Text, bool Plain, bool BySize 
     /// <param name="things">Everything in the scene, the target too.</param>
     /// <param name="random">Chooses.</param>
     /// <param name="sizeShare">How often size is named where it tells things apart; 0 leaves it to chance.</param>
-    public static ReferringExpression? Choose(IPlacedThing target, IReadOnlyList<IPlacedThing> things, SeededRandom random,
-        double sizeShare = 0)
+    public static ReferringExpression? Choose(IPlacedThing target, IReadOnlyList<IPlacedThing> things,
+        SeededRandom random, double sizeShare = 0)
     {
         IReadOnlyList<ReferringExpression> all = For(target, things);
         if (all.Count == 0)
