@@ -41,6 +41,23 @@ public sealed class DeterminismTests
         Assert.All(counts, count => Assert.Equal(2000, count));
     }
 
+    [Fact]
+    public void SharedWork_TasksThatThrow_AllRunAndTheFirstFailureComesOut()
+    {
+        using var pool = new WorkerPool(3);
+        int[] ran = new int[20];
+        var failure = Assert.Throws<InvalidOperationException>(() => SharedWork.Run(pool, ran.Length, i =>
+        {
+            ran[i]++;
+            if (i is 7 or 13)
+            {
+                throw new InvalidOperationException($"task {i}");
+            }
+        }));
+        Assert.Equal("task 7", failure.Message);
+        Assert.All(ran, count => Assert.Equal(1, count));
+    }
+
     private static IEnumerable<Tensor> Results(CpuBackend b, TestNumbers n)
     {
         using Weight weight = n.Weight(b, 130, 700);

@@ -1,6 +1,7 @@
 using PixSearch.Imaging;
 using PixSearch.Models;
 using PixSearch.Tensors;
+using PixSearch.Tensors.Benchmarks;
 
 namespace PixSearch.Cli.Bench;
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using PixSearch.Tensors;
+using PixSearch.Tensors.Benchmarks;
 
 namespace PixSearch.Cli.Bench;
 

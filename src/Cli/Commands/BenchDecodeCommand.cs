@@ -68,6 +68,7 @@ internal static class BenchDecodeCommand
             : " / llama.cpp = median of ratios")}");
         table.AddColumns(["weights", .. s_batches.Select(batch => $"batch {batch}"),
             $"prefill of {DecodeBenchmark.PrefillTokens}", "logits apart"]);
+        int restless = 0;
         string gguf = Path.Combine(Path.GetTempPath(), $"px-bench-{Environment.ProcessId}.gguf");
         foreach (WeightType type in Enum.GetValues<WeightType>())
         {
@@ -88,7 +89,7 @@ internal static class BenchDecodeCommand
                 using var own = new OwnDecoder(backend, model);
                 using LlamaCppDecoder? peer = library is null ? null
                     : new LlamaCppDecoder(library, gguf, s_config.VocabSize, NativePeers.ThreadCount);
-                table.AddRow([type.ToString(), .. Measure(own, peer, steps, clock)]);
+                table.AddRow([type.ToString(), .. Measure(own, peer, steps, clock, ref restless)]);
             }
             finally
             {
@@ -97,14 +98,13 @@ internal static class BenchDecodeCommand
         }
 
         AnsiConsole.Write(table);
-        if (library is null)
-        {
-            console.WriteLine(missing);
-        }
+        console.WriteLine(library is null ? missing
+            : $"{NativePeers.ThreadCount} thread(s) each, in turns; each turn began when all other threads of the "
+                + (restless == 0 ? "process slept." : $"process slept, but for {restless} turns: mistrust the ratios."));
     }
 
     private static IEnumerable<string> Measure(OwnDecoder own, LlamaCppDecoder? peer, int steps,
-        BenchClock clock)
+        BenchClock clock, ref int restless)
     {
         var benchmark = new DecodeBenchmark(own, peer, s_config.VocabSize, Rounds, clock);
         string apart = "";
@@ -119,7 +119,10 @@ internal static class BenchDecodeCommand
             }
         }
 
-        return [.. s_batches.Select(batch => Text(benchmark.Decode(batch, steps))), Text(benchmark.Prefill()), apart];
+        string[] texts =
+            [.. s_batches.Select(batch => Text(benchmark.Decode(batch, steps))), Text(benchmark.Prefill()), apart];
+        restless += benchmark.RestlessTurns;
+        return texts;
     }
 
     private static string Text(DecodeRate rate) => rate.Peer is { } peer

@@ -31,14 +31,20 @@ internal static class BenchKernelsCommand
             Description = "Milliseconds for each candidate, shape and round.",
             DefaultValueFactory = _ => 8,
         };
+        var cpuTime = new Option<bool>("--cpu-time")
+        {
+            Description = "Read the CPU time of the thread, for busy machines; needs PIXSEARCH_THREADS=1.",
+        };
+        var only = new Option<string?>("--only") { Description = "Only what holds this text in its group or name." };
         var command = new Command("kernels", "Matrix products and other kernels beside OpenBLAS and oneDNN.")
         {
-            json, full, picture, each,
+            json, full, picture, each, cpuTime, only,
         };
         command.SetAction(parsed =>
         {
             using var benchmark =
-                new KernelBenchmark(TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(each), 1, 1000)), 2);
+                new KernelBenchmark(Math.Clamp(parsed.GetValue(each), 1, 1000), 2,
+                    new BenchClock(parsed.GetValue(cpuTime))) { Only = parsed.GetValue(only) };
             MachineLimits limits = benchmark.MeasureLimits();
             List<KernelResult> results = Run(benchmark, parsed.GetValue(full));
             if (parsed.GetValue(json))
@@ -60,7 +66,7 @@ internal static class BenchKernelsCommand
 
     private static List<KernelResult> Run(KernelBenchmark benchmark, bool full)
     {
-        List<KernelResult> results = [.. new[] { 256, 512, 1024, 2048 }.Select(benchmark.Square)];
+        List<KernelResult?> results = [.. new[] { 256, 512, 1024, 2048 }.Select(benchmark.Square)];
         int[] sizes = [256, 512, 1024, 4096, 11008];
         (int Input, int Output)[] pairs =
             full ? [.. sizes.SelectMany(input => sizes.Select(output => (input, output)))] : s_few;
@@ -76,7 +82,7 @@ internal static class BenchKernelsCommand
         }
 
         results.AddRange(benchmark.Ops());
-        return results;
+        return [.. results.OfType<KernelResult>()];
     }
 
     private static void Print(KernelBenchmark benchmark, MachineLimits limits, List<KernelResult> results)
@@ -100,11 +106,16 @@ internal static class BenchKernelsCommand
         }
 
         AnsiConsole.Write(table);
-        foreach (string line in Summary(results))
+        foreach (string line in Summary(results).Append(Fairness(benchmark)))
         {
             AnsiConsole.WriteLine(line);
         }
     }
+
+    private static string Fairness(KernelBenchmark benchmark) =>
+        $"{NativePeers.ThreadCount} thread(s) each, in turns; OPENBLAS_CORETYPE={NativePeers.CoreType ?? "(its own)"}; "
+        + "each turn began when all other threads of the process slept"
+        + (benchmark.RestlessTurns == 0 ? "." : $", but for {benchmark.RestlessTurns} turns: mistrust the ratios.");
 
     private static IEnumerable<string> Summary(List<KernelResult> results)
     {

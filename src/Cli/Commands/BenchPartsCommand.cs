@@ -8,6 +8,7 @@ using PixSearch.Imaging;
 using PixSearch.Models;
 using PixSearch.Models.Families;
 using PixSearch.Tensors;
+using PixSearch.Tensors.Benchmarks;
 using Spectre.Console;
 
 namespace PixSearch.Cli.Commands;

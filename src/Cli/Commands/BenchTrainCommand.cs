@@ -4,6 +4,7 @@ using PixSearch.Cli.Bench;
 using PixSearch.Cli.Bench.Train;
 using PixSearch.Models.Plum;
 using PixSearch.Tensors;
+using PixSearch.Tensors.Benchmarks;
 using PixSearch.Training.Nano;
 using Spectre.Console;
 

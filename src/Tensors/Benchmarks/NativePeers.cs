@@ -25,9 +25,9 @@ public sealed unsafe class NativePeers
         string threads = KernelSettings.ThreadCount.ToString(System.Globalization.CultureInfo.InvariantCulture);
         SetVariable("OPENBLAS_NUM_THREADS", threads);
         SetVariable("OMP_NUM_THREADS", threads);
-        if (Avx512F.IsSupported)
+        if (CoreType is { } type)
         {
-            SetVariable("OPENBLAS_CORETYPE", "SkylakeX");
+            SetVariable("OPENBLAS_CORETYPE", type);
         }
 
         if (NativeLibrary.TryLoad("libopenblas.so.0", out nint blas)
@@ -44,6 +44,13 @@ public sealed unsafe class NativePeers
                 long, int>)gemm;
         }
     }
+
+    /// <summary>
+    /// OpenBLAS' name of the kernels that serve this machine best; null where it may choose itself. Both of Haswell's
+    /// and Zen's are for AVX2 with FMA.
+    /// </summary>
+    public static string? CoreType => Avx512F.IsSupported ? "SkylakeX"
+        : Avx2.IsSupported && Fma.IsSupported ? IsAmd ? "Zen" : "Haswell" : null;
 
     /// <summary>Threads of the CPU engine, which peers get too.</summary>
     public static int ThreadCount => KernelSettings.ThreadCount;
@@ -70,6 +77,9 @@ public sealed unsafe class NativePeers
             }
         }
     }
+
+    // The maker's name is in registers b, d and c: "Auth" "enti" "cAMD".
+    private static bool IsAmd => X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == 0x68747541;
 
     // Environment.SetEnvironmentVariable changes .NET's copy only; a native library reads the process's.
     private static void SetVariable(string name, string value)

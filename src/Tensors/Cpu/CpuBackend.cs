@@ -51,5 +51,5 @@ public sealed unsafe partial class CpuBackend : ReferenceBackend
         KernelSettings.Kernels == "reference" ? new ReferenceBackend() : new CpuBackend();
 
     /// <summary>For <see cref="MachineLimits"/>.</summary>
-    internal double BestRate(LimitWork work) => _kernels.BestRate(_context, work);
+    internal double BestRate(LimitWork work, BenchClock clock) => _kernels.BestRate(_context, work, clock);
 }

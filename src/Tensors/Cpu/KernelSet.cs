@@ -31,7 +31,7 @@ internal abstract unsafe partial class KernelSet
     }
 
     /// <summary>Best rate of arithmetic or reading, for <see cref="MachineLimits"/>.</summary>
-    public abstract double BestRate(CpuContext context, LimitWork work);
+    public abstract double BestRate(CpuContext context, LimitWork work, BenchClock clock);
 
     private static List<KernelSet> Rank()
     {
@@ -65,5 +65,6 @@ internal sealed unsafe partial class KernelSet<S, V>(string name) : KernelSet
     public override string Name => name;
 
     /// <inheritdoc/>
-    public override double BestRate(CpuContext context, LimitWork work) => LimitJob<S, V>.Best(context, work);
+    public override double BestRate(CpuContext context, LimitWork work, BenchClock clock) =>
+        LimitJob<S, V>.Best(context, work, clock);
 }

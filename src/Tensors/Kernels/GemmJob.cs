@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace PixSearch.Tensors;
 
 /// <summary>One task of a matrix product: some rows by some panels of c, all of k.</summary>
@@ -39,6 +41,7 @@ internal unsafe struct GemmJob<S, V, L> : IJob
     public int ScratchEach;
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Run(int index, int thread)
     {
         int row = index / ColumnTasks * RowsEach;
@@ -108,6 +111,7 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackRows(int row, int rows, int k0, int k, float* packed)
     {
         int i = 0;
@@ -124,6 +128,7 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Panel(int row, int rows, int panel, int k0, int k, float* packed)
     {
         int width = 2 * S.Width;

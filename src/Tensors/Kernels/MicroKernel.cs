@@ -94,7 +94,7 @@ internal static unsafe class MicroKernel
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Run<S, V, L, A>(int height, float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride, byte* fetch, int fetchStep)
+        int startStride, byte* fetch, nint fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -176,7 +176,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows12<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride, byte* fetch, int fetchStep)
+        int startStride, byte* fetch, nint fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -186,15 +186,15 @@ internal static unsafe class MicroKernel
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
         V l8 = S.Zero, r8 = S.Zero, l9 = S.Zero, r9 = S.Zero, l10 = S.Zero, r10 = S.Zero, l11 = S.Zero, r11 = S.Zero;
-        int i = 0;
-        while (i < k)
+        while (k > 0)
         {
-            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
+            k -= count;
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
             fetch += L.HeaderBytes;
-            for (; i < end; i++)
+            do
             {
                 FetchAhead<S, V, L>(fetch);
                 fetch += fetchStep;
@@ -239,6 +239,7 @@ internal static unsafe class MicroKernel
                 a += A.Step(12);
                 b += L.RowBytes;
             }
+            while (--count > 0);
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -257,7 +258,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows8<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride, byte* fetch, int fetchStep)
+        int startStride, byte* fetch, nint fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -266,15 +267,15 @@ internal static unsafe class MicroKernel
         Fetch<S, V>(8, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
-        int i = 0;
-        while (i < k)
+        while (k > 0)
         {
-            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
+            k -= count;
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
             fetch += L.HeaderBytes;
-            for (; i < end; i++)
+            do
             {
                 FetchAhead<S, V, L>(fetch);
                 fetch += fetchStep;
@@ -307,6 +308,7 @@ internal static unsafe class MicroKernel
                 a += A.Step(8);
                 b += L.RowBytes;
             }
+            while (--count > 0);
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -321,7 +323,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows6<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride, byte* fetch, int fetchStep)
+        int startStride, byte* fetch, nint fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -330,15 +332,15 @@ internal static unsafe class MicroKernel
         Fetch<S, V>(6, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero;
-        int i = 0;
-        while (i < k)
+        while (k > 0)
         {
-            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
+            k -= count;
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
             fetch += L.HeaderBytes;
-            for (; i < end; i++)
+            do
             {
                 FetchAhead<S, V, L>(fetch);
                 fetch += fetchStep;
@@ -365,6 +367,7 @@ internal static unsafe class MicroKernel
                 a += A.Step(6);
                 b += L.RowBytes;
             }
+            while (--count > 0);
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -377,7 +380,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows4<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride, byte* fetch, int fetchStep)
+        int startStride, byte* fetch, nint fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -385,15 +388,15 @@ internal static unsafe class MicroKernel
     {
         Fetch<S, V>(4, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
-        int i = 0;
-        while (i < k)
+        while (k > 0)
         {
-            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
+            k -= count;
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
             fetch += L.HeaderBytes;
-            for (; i < end; i++)
+            do
             {
                 FetchAhead<S, V, L>(fetch);
                 fetch += fetchStep;
@@ -414,6 +417,7 @@ internal static unsafe class MicroKernel
                 a += A.Step(4);
                 b += L.RowBytes;
             }
+            while (--count > 0);
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -424,7 +428,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows2<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride, byte* fetch, int fetchStep)
+        int startStride, byte* fetch, nint fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -432,15 +436,15 @@ internal static unsafe class MicroKernel
     {
         Fetch<S, V>(2, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero;
-        int i = 0;
-        while (i < k)
+        while (k > 0)
         {
-            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
+            k -= count;
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
             fetch += L.HeaderBytes;
-            for (; i < end; i++)
+            do
             {
                 FetchAhead<S, V, L>(fetch);
                 fetch += fetchStep;
@@ -455,6 +459,7 @@ internal static unsafe class MicroKernel
                 a += A.Step(2);
                 b += L.RowBytes;
             }
+            while (--count > 0);
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -463,7 +468,7 @@ internal static unsafe class MicroKernel
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Rows1<S, V, L, A>(float* a, byte* b, int k, float* c, int ldc, float* start,
-        int startStride, byte* fetch, int fetchStep)
+        int startStride, byte* fetch, nint fetchStep)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>
@@ -471,15 +476,15 @@ internal static unsafe class MicroKernel
     {
         Fetch<S, V>(1, start, startStride);
         V l0 = S.Zero, r0 = S.Zero;
-        int i = 0;
-        while (i < k)
+        while (k > 0)
         {
-            int end = L.BlockRows == 0 ? k : Math.Min(k, i + L.BlockRows);
+            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
+            k -= count;
             V scaleLeft = L.ScaleLeft(b);
             V scaleRight = L.ScaleRight(b);
             b += L.HeaderBytes;
             fetch += L.HeaderBytes;
-            for (; i < end; i++)
+            do
             {
                 FetchAhead<S, V, L>(fetch);
                 fetch += fetchStep;
@@ -491,6 +496,7 @@ internal static unsafe class MicroKernel
                 a += A.Step(1);
                 b += L.RowBytes;
             }
+            while (--count > 0);
         }
 
         Put<S, V>(c, l0, r0, start, 0);

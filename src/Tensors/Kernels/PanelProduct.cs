@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace PixSearch.Tensors;
 
 /// <summary>A block of packed rows times one panel: the loop over tiles, and tiles that stick out.</summary>
@@ -17,6 +19,7 @@ internal static unsafe class PanelProduct<S, V, L>
     /// <param name="start">What the products are added to: c itself, a bias, or null for nothing.</param>
     /// <param name="startStride">Elements from one row of the start to the next; 0 for a bias.</param>
     /// <param name="next">What is read after this panel, to be asked for by the way; null for nothing.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(float* a, int rows, byte* b, int k, float* c, int ldc, int columns, float* start,
         int startStride, byte* next)
     {
@@ -52,6 +55,7 @@ internal static unsafe class PanelProduct<S, V, L>
     }
 
     // A tile that sticks out of c is computed aside.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Edge(int height, int count, int columns, float* a, byte* b, int k, float* c, int ldc,
         float* start, int startStride)
     {

@@ -40,6 +40,42 @@ public sealed class OptimizerTests
         Assert.Single(weight.Plain!.Span.ToArray().Distinct());
     }
 
+    // Longer than a task's piece, beside short ones: every element moves as it would alone.
+    [Fact]
+    public void AdamW_LongWeightInSeveralTasks_SameBitsAsElementByElement()
+    {
+        const int Count = 150_001;
+        using var backend = new ReferenceBackend();
+        float[] values = [.. Enumerable.Range(0, Count).Select(i => MathF.Sin(i))];
+        float[] slopes = [.. Enumerable.Range(0, Count).Select(i => MathF.Cos(3 * i) * 1e-2f)];
+        using var weight = new Weight("w", backend.From(values, new Shape(1, Count)));
+        using var small = new Weight("s", backend.From(values.AsSpan(7, 3), new Shape(1, 3)));
+        using Tensor gradient = backend.From(slopes, new Shape(1, Count));
+        using Tensor smallGradient = backend.From(slopes.AsSpan(7, 3), new Shape(1, 3));
+        var options = new AdamWOptions { WeightDecay = 0.1f };
+        var optimizer = new AdamW([weight, small], options);
+        for (int step = 0; step < 3; step++)
+        {
+            optimizer.Step(w => w == weight ? gradient : smallGradient, 0.02f, 0.5f);
+        }
+
+        Assert.Equal(weight.Plain!.Span.Slice(7, 3).ToArray(), small.Plain!.Span.ToArray());
+        for (int i = 0; i < Count; i += 1811)
+        {
+            using var one = new Weight("one", backend.From([values[i]], new Shape(1, 1)));
+            using Tensor slope = backend.From([slopes[i]], new Shape(1, 1));
+            var alone = new AdamW([one], options);
+            for (int step = 0; step < 3; step++)
+            {
+                alone.Step(_ => slope, 0.02f, 0.5f);
+            }
+
+            Assert.Equal(one.Plain!.Span[0], weight.Plain!.Span[i]);
+            Assert.Equal(alone.Slots[0].Mean[0], optimizer.Slots[0].Mean[i]);
+            Assert.Equal(alone.Slots[0].Square[0], optimizer.Slots[0].Square[i]);
+        }
+    }
+
     [Fact]
     public void AdamW_NoGradient_LeavesWeightAlone()
     {

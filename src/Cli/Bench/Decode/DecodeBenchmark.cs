@@ -1,3 +1,5 @@
+using PixSearch.Tensors.Benchmarks;
+
 namespace PixSearch.Cli.Bench.Decode;
 
 /// <summary>Rates of one kind of work.</summary>
@@ -7,8 +9,8 @@ namespace PixSearch.Cli.Bench.Decode;
 internal readonly record struct DecodeRate(double Own, double? Peer, double? Ratio);
 
 /// <summary>
-/// Times engines on the same work in turns: each round runs one, waits for its threads to park (they spin for a while,
-/// and would take the other's cores), and runs the other.
+/// Times engines on the same work in turns: each round runs one, waits for its threads to sleep (they spin for a
+/// while, and would take the other's cores), and runs the other.
 /// </summary>
 internal sealed class DecodeBenchmark(IDecoder own, IDecoder? peer, int vocabulary, int rounds, BenchClock clock)
 {
@@ -16,7 +18,9 @@ internal sealed class DecodeBenchmark(IDecoder own, IDecoder? peer, int vocabula
     public const int PrefillTokens = 512;
 
     private const int PromptTokens = 128;
-    private static readonly TimeSpan s_rest = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>Turns before which some thread did not go to sleep, so that their rates are suspect.</summary>
+    public int RestlessTurns { get; private set; }
 
     /// <summary>Decoding of a batch from a context of 128 tokens on: medians over the steps of each round.</summary>
     public DecodeRate Decode(int batch, int steps)
@@ -87,12 +91,11 @@ internal sealed class DecodeBenchmark(IDecoder own, IDecoder? peer, int vocabula
     {
         double[] ours = new double[rounds];
         double[] theirs = new double[rounds];
-        using var rest = new ManualResetEventSlim(false, 0);
         for (int round = 0; round <= rounds; round++)
         {
             foreach (IDecoder decoder in Decoders())
             {
-                rest.Wait(s_rest);
+                RestlessTurns += ThreadRest.Wait() ? 0 : 1;
                 double rate = run(decoder, round);
                 if (round > 0)
                 {

@@ -1,13 +1,13 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 
-namespace PixSearch.Cli.Bench;
+namespace PixSearch.Tensors.Benchmarks;
 
 /// <summary>
 /// What a measurement reads: the clock on the wall, or the CPU time of the calling thread, which stays meaningful on a
 /// machine that others use (with <c>PIXSEARCH_THREADS=1</c> the calling thread does all of the work).
 /// </summary>
-internal sealed class BenchClock(bool cpuTime)
+public sealed class BenchClock(bool cpuTime)
 {
     private const int ThreadCpuTime = 3;
 
