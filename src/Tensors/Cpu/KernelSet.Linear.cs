@@ -64,7 +64,7 @@ internal sealed unsafe partial class KernelSet<S, V>
                     false);
                 break;
             default:
-                Tensors.Gemm.RunPacked<S, V, PanelsQ8<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N, false);
+                QuantisedJob<S, V>.RunAll(context, shape, x, weight.Panels, bias, y);
                 break;
         }
     }
@@ -73,9 +73,9 @@ internal sealed unsafe partial class KernelSet<S, V>
     public override long PackedBytes(WeightType type, int output, int input) =>
         Tensors.Gemm.Panels<S, V>(output) * (type switch
     {
-        WeightType.F32 => PanelLayout.PanelBytes<S, V, PanelsF32<S, V>>(input),
-        WeightType.BF16 => PanelLayout.PanelBytes<S, V, PanelsBF16<S, V>>(input),
-        _ => PanelLayout.PanelBytes<S, V, PanelsQ8<S, V>>(input),
+        WeightType.F32 => (long)input * PanelsF32<S, V>.RowBytes,
+        WeightType.BF16 => (long)input * PanelsBF16<S, V>.RowBytes,
+        _ => QuantisedPanels<S, V>.PanelBytes(input),
     });
 
     /// <inheritdoc/>
@@ -91,7 +91,7 @@ internal sealed unsafe partial class KernelSet<S, V>
                 WeightPacking<S, V>.PackBF16(weight, output, input, packed);
                 break;
             default:
-                WeightPacking<S, V>.PackQ8(weight, output, input, packed);
+                QuantisedPanels<S, V>.Pack(weight, output, input, packed);
                 break;
         }
     }

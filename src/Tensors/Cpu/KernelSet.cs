@@ -36,7 +36,7 @@ internal abstract unsafe partial class KernelSet
     private static List<KernelSet> Rank()
     {
         var sets = new List<KernelSet>();
-        if (Avx512F.IsSupported && Avx512DQ.IsSupported)
+        if (Avx512F.IsSupported && Avx512DQ.IsSupported && Avx512BW.IsSupported)
         {
             sets.Add(new KernelSet<Simd512, Vector512<float>>("avx512"));
         }

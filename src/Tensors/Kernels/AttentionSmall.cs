@@ -43,11 +43,25 @@ internal unsafe struct AttentionSmallJob<S, V> : IJob
         context.Pool.Run(job, (heads + job.HeadsEach - 1) / job.HeadsEach);
     }
 
+    // A query that sees the only key there is gets its value, whatever the score.
+    private readonly bool CopiesValues => Dy is null && Shape.Keys == 1 && Shape.KeyValid is null
+        && Shape.Queries == 1 && Shape.Heads == Shape.KvHeads;
+
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
     public readonly void Run(int index, int thread)
     {
+        if (CopiesValues)
+        {
+            int firstHead = index * HeadsEach;
+            int heads = Math.Min(HeadsEach, (Shape.Batch * Shape.KvHeads) - firstHead);
+            long start = (long)firstHead * Shape.Size;
+            new ReadOnlySpan<float>(Values + start, heads * Shape.Size).CopyTo(
+                new Span<float>(Y + start, heads * Shape.Size));
+            return;
+        }
+
         // Rounded up, so that the last vector of exponentials stays inside.
         float* weights = stackalloc float[ScoresMax + S.Width];
         float* gradients = stackalloc float[ScoresMax + S.Width];

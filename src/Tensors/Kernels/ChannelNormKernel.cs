@@ -148,7 +148,7 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
         }
         else
         {
-            for (int i = 0; i < Block; i += S.Width)
+            for (int i = 0; i < Block; i += 2 * S.Width)
             {
                 Back(x + i, dy + i, y + i, stride, sums);
             }
@@ -213,52 +213,64 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
         }
     }
 
-    // With n = (x - mean) r and g = dy s: dx = r (g - mean(g) - n mean(g n)); sums += dy n, then dy.
+    // With n = (x - mean) r and g = dy s: dx = r (g - mean(g) - n mean(g n)); sums += dy n, then dy. Two vectors of
+    // pixels together: sums are read and written once for both, and neither waits for its own sums.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Back(float* x, float* dy, float* dx, int stride, float* sums)
     {
         int channels = Channels;
-        V sum = S.Zero;
+        V sum0 = S.Zero, sum1 = S.Zero;
         float* p = x;
         for (int c = 0; c < channels; c++, p += stride)
         {
-            sum = S.Add(sum, S.Load(p));
+            sum0 = S.Add(sum0, S.Load(p));
+            sum1 = S.Add(sum1, S.Load(p + S.Width));
         }
 
         V share = S.Splat(1f / channels);
-        V mean = S.Multiply(sum, share);
-        V squares = S.Zero;
+        V mean0 = S.Multiply(sum0, share), mean1 = S.Multiply(sum1, share);
+        sum0 = sum1 = S.Zero;
         p = x;
         for (int c = 0; c < channels; c++, p += stride)
         {
-            V centred = S.Subtract(S.Load(p), mean);
-            squares = S.Fma(centred, centred, squares);
+            V a = S.Subtract(S.Load(p), mean0), b = S.Subtract(S.Load(p + S.Width), mean1);
+            sum0 = S.Fma(a, a, sum0);
+            sum1 = S.Fma(b, b, sum1);
         }
 
-        V inverse = S.InverseSqrt(S.Fma(squares, share, S.Splat(Epsilon)));
-        V total = S.Zero;
-        V dot = S.Zero;
+        V epsilon = S.Splat(Epsilon);
+        V inverse0 = S.InverseSqrt(S.Fma(sum0, share, epsilon)), inverse1 = S.InverseSqrt(S.Fma(sum1, share, epsilon));
+        V total0 = S.Zero, total1 = S.Zero, dot0 = S.Zero, dot1 = S.Zero;
         float* q = dy;
         float* toShift = sums + ((long)channels * S.Width);
         p = x;
         for (int c = 0; c < channels; c++, p += stride, q += stride, sums += S.Width, toShift += S.Width)
         {
-            V normal = S.Multiply(S.Subtract(S.Load(p), mean), inverse);
-            V gradient = S.Load(q);
-            S.Store(sums, S.Fma(gradient, normal, S.Load(sums)));
-            S.Store(toShift, S.Add(gradient, S.Load(toShift)));
-            V scaled = S.Multiply(gradient, S.Splat(Scale[c]));
-            total = S.Add(total, scaled);
-            dot = S.Fma(scaled, normal, dot);
+            V normal0 = S.Multiply(S.Subtract(S.Load(p), mean0), inverse0);
+            V normal1 = S.Multiply(S.Subtract(S.Load(p + S.Width), mean1), inverse1);
+            V gradient0 = S.Load(q), gradient1 = S.Load(q + S.Width);
+            S.Store(sums, S.Fma(gradient1, normal1, S.Fma(gradient0, normal0, S.Load(sums))));
+            S.Store(toShift, S.Add(gradient1, S.Add(gradient0, S.Load(toShift))));
+            V scale = S.Splat(Scale[c]);
+            V scaled0 = S.Multiply(gradient0, scale), scaled1 = S.Multiply(gradient1, scale);
+            total0 = S.Add(total0, scaled0);
+            total1 = S.Add(total1, scaled1);
+            dot0 = S.Fma(scaled0, normal0, dot0);
+            dot1 = S.Fma(scaled1, normal1, dot1);
         }
 
-        V meanGradient = S.Multiply(total, share);
-        V minusDot = S.Subtract(S.Zero, S.Multiply(dot, share));
+        // dx = dy s r + ((x - mean) (-mean(g n) r r) - mean(g) r).
+        V slope0 = S.Subtract(S.Zero, S.Multiply(S.Multiply(dot0, share), S.Multiply(inverse0, inverse0)));
+        V slope1 = S.Subtract(S.Zero, S.Multiply(S.Multiply(dot1, share), S.Multiply(inverse1, inverse1)));
+        V level0 = S.Subtract(S.Zero, S.Multiply(S.Multiply(total0, share), inverse0));
+        V level1 = S.Subtract(S.Zero, S.Multiply(S.Multiply(total1, share), inverse1));
         for (int c = 0; c < channels; c++, x += stride, dy += stride, dx += stride)
         {
-            V normal = S.Multiply(S.Subtract(S.Load(x), mean), inverse);
-            V scaled = S.Subtract(S.Multiply(S.Load(dy), S.Splat(Scale[c])), meanGradient);
-            S.Store(dx, S.Multiply(S.Fma(normal, minusDot, scaled), inverse));
+            V scale = S.Splat(Scale[c]);
+            V other0 = S.Fma(S.Subtract(S.Load(x), mean0), slope0, level0);
+            V other1 = S.Fma(S.Subtract(S.Load(x + S.Width), mean1), slope1, level1);
+            S.Store(dx, S.Fma(S.Multiply(S.Load(dy), scale), inverse0, other0));
+            S.Store(dx + S.Width, S.Fma(S.Multiply(S.Load(dy + S.Width), scale), inverse1, other1));
         }
     }
 }

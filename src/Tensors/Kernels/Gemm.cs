@@ -91,7 +91,7 @@ internal static unsafe class Gemm
             return;
         }
 
-        int slice = RoundUp(SliceOf(shape.K), Math.Max(1, L.BlockRows));
+        int slice = SliceOf(shape.K);
 
         // Rows are cut before columns, since a task packs its rows for all of its columns. Tasks are of about equal
         // height: a last one of a few rows would read all panels for little.
@@ -108,7 +108,7 @@ internal static unsafe class Gemm
         bool streams = rows <= StreamRows;
         long left = LeftSide<S, V>.Count(shape.M, shape.K);
         bool shares = columnTasks > 1 && panelsEach <= SharePanels && left <= ShareElements;
-        int scratchEach = rows * (streams ? RoundUp(shape.K, slice) : slice);
+        int scratchEach = rows * (streams ? shape.K : slice);
         using Scratch scratch = new(context.Memory, shares ? left : (long)scratchEach * context.Pool.ThreadCount);
         if (shares)
         {

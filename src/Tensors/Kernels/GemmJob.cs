@@ -61,13 +61,25 @@ internal unsafe struct GemmJob<S, V, L> : IJob
                 PackRows(row, rows, k0, Math.Min(Slice, Shape.K - k0), packed + ((long)RowsEach * k0));
             }
 
-            for (int p = panel; p < panelEnd; p++)
+            int together = rows <= SkinnyKernel.RowsMax ? SkinnyKernel.Panels(rows) : 1;
+            for (int p = panel; p < panelEnd;)
             {
+                bool skinny = together > 1 && p + together <= Math.Min(panelEnd, Shape.N / (2 * S.Width));
                 for (int k0 = 0; k0 < Shape.K; k0 += Slice)
                 {
                     int k = Math.Min(Slice, Shape.K - k0);
-                    Panel(row, rows, p, k0, k, Shares ? Shared(row, k0, k) : packed + ((long)RowsEach * k0));
+                    float* left = Shares ? Shared(row, k0, k) : packed + ((long)RowsEach * k0);
+                    if (skinny)
+                    {
+                        Skinny(row, rows, p, k0, k, left);
+                    }
+                    else
+                    {
+                        Panel(row, rows, p, k0, k, left);
+                    }
                 }
+
+                p += skinny ? together : 1;
             }
 
             return;
@@ -128,6 +140,19 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         }
     }
 
+    // One or two rows by several panels, all columns of which are there.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void Skinny(int row, int rows, int panel, int k0, int k, float* packed)
+    {
+        int column = panel * 2 * S.Width;
+        bool adds = Accumulate || k0 > 0;
+        float* c = C + ((long)row * Ldc) + column;
+        float* bias = Bias is null ? null : Bias + column;
+        long panelBytes = (long)Shape.K * L.RowBytes;
+        SkinnyKernel.Run<S, V, L>(rows, packed, Panels + (panel * panelBytes) + ((long)k0 * L.RowBytes), panelBytes, k,
+            c, Ldc, adds ? c : bias, adds ? Ldc : 0);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Panel(int row, int rows, int panel, int k0, int k, float* packed)
     {
@@ -137,8 +162,8 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         bool adds = Accumulate || k0 > 0;
         float* bias = adds || Bias is null ? null : Bias + column;
         int startStride = adds ? Ldc : 0;
-        long panelBytes = PanelLayout.PanelBytes<S, V, L>(Shape.K);
-        byte* b = Panels + (panel * panelBytes) + PanelLayout.RowOffset<S, V, L>(k0);
+        long panelBytes = (long)Shape.K * L.RowBytes;
+        byte* b = Panels + (panel * panelBytes) + ((long)k0 * L.RowBytes);
 
         // A few rows read on through the panel, as fast as memory gives it: nothing can be asked for by the way.
         byte* next = Streams ? null : b + panelBytes;

@@ -25,8 +25,16 @@ internal unsafe interface ISimd<V>
     /// <summary>The upper halves of Width words as the upper halves of floats: BF16 to F32.</summary>
     static abstract V LoadHighHalves(uint* p);
 
-    /// <summary>Width signed bytes as floats.</summary>
-    static abstract V LoadBytes(sbyte* p);
+    /// <summary>Width pairs of signed bytes as lanes of two 16-bit integers each.</summary>
+    static abstract V LoadPairs(sbyte* p);
+
+    /// <summary>
+    /// Lanes as 32-bit integers: sum + x0 y0 + x1 y1 for the two 16-bit integers of each lane of x and y.
+    /// </summary>
+    static abstract V DotPairs(V sum, V x, V y);
+
+    /// <summary>Lanes as 32-bit integers to floats.</summary>
+    static abstract V ToFloats(V integers);
 
     /// <summary>Width floats to memory, unaligned.</summary>
     static abstract void Store(float* p, V x);

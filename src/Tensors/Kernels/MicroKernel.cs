@@ -69,7 +69,7 @@ internal static unsafe class MicroKernel
         where S : struct, ISimd<V>
         where V : unmanaged => Run<S, V, PanelsF32<S, V>>(height, a, (byte*)b, k, c, ldc, start, startStride);
 
-    /// <summary>The same for any kind of panel; b begins with a block.</summary>
+    /// <summary>The same for any kind of panel.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Run<S, V, L>(int height, float* a, byte* b, int k, float* c, int ldc, float* start,
         int startStride)
@@ -186,60 +186,50 @@ internal static unsafe class MicroKernel
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
         V l8 = S.Zero, r8 = S.Zero, l9 = S.Zero, r9 = S.Zero, l10 = S.Zero, r10 = S.Zero, l11 = S.Zero, r11 = S.Zero;
-        while (k > 0)
+        for (; k > 0; k--)
         {
-            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
-            k -= count;
-            V scaleLeft = L.ScaleLeft(b);
-            V scaleRight = L.ScaleRight(b);
-            b += L.HeaderBytes;
-            fetch += L.HeaderBytes;
-            do
-            {
-                FetchAhead<S, V, L>(fetch);
-                fetch += fetchStep;
-                V left = L.Left(b, scaleLeft);
-                V right = L.Right(b, scaleRight);
-                V x = S.Splat(*a);
-                l0 = S.Fma(x, left, l0);
-                r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[A.Row(1)]);
-                l1 = S.Fma(x, left, l1);
-                r1 = S.Fma(x, right, r1);
-                x = S.Splat(a[A.Row(2)]);
-                l2 = S.Fma(x, left, l2);
-                r2 = S.Fma(x, right, r2);
-                x = S.Splat(a[A.Row(3)]);
-                l3 = S.Fma(x, left, l3);
-                r3 = S.Fma(x, right, r3);
-                x = S.Splat(a[A.Row(4)]);
-                l4 = S.Fma(x, left, l4);
-                r4 = S.Fma(x, right, r4);
-                x = S.Splat(a[A.Row(5)]);
-                l5 = S.Fma(x, left, l5);
-                r5 = S.Fma(x, right, r5);
-                x = S.Splat(a[A.Row(6)]);
-                l6 = S.Fma(x, left, l6);
-                r6 = S.Fma(x, right, r6);
-                x = S.Splat(a[A.Row(7)]);
-                l7 = S.Fma(x, left, l7);
-                r7 = S.Fma(x, right, r7);
-                x = S.Splat(a[A.Row(8)]);
-                l8 = S.Fma(x, left, l8);
-                r8 = S.Fma(x, right, r8);
-                x = S.Splat(a[A.Row(9)]);
-                l9 = S.Fma(x, left, l9);
-                r9 = S.Fma(x, right, r9);
-                x = S.Splat(a[A.Row(10)]);
-                l10 = S.Fma(x, left, l10);
-                r10 = S.Fma(x, right, r10);
-                x = S.Splat(a[A.Row(11)]);
-                l11 = S.Fma(x, left, l11);
-                r11 = S.Fma(x, right, r11);
-                a += A.Step(12);
-                b += L.RowBytes;
-            }
-            while (--count > 0);
+            FetchAhead<S, V, L>(fetch);
+            fetch += fetchStep;
+            V left = L.Left(b);
+            V right = L.Right(b);
+            V x = S.Splat(*a);
+            l0 = S.Fma(x, left, l0);
+            r0 = S.Fma(x, right, r0);
+            x = S.Splat(a[A.Row(1)]);
+            l1 = S.Fma(x, left, l1);
+            r1 = S.Fma(x, right, r1);
+            x = S.Splat(a[A.Row(2)]);
+            l2 = S.Fma(x, left, l2);
+            r2 = S.Fma(x, right, r2);
+            x = S.Splat(a[A.Row(3)]);
+            l3 = S.Fma(x, left, l3);
+            r3 = S.Fma(x, right, r3);
+            x = S.Splat(a[A.Row(4)]);
+            l4 = S.Fma(x, left, l4);
+            r4 = S.Fma(x, right, r4);
+            x = S.Splat(a[A.Row(5)]);
+            l5 = S.Fma(x, left, l5);
+            r5 = S.Fma(x, right, r5);
+            x = S.Splat(a[A.Row(6)]);
+            l6 = S.Fma(x, left, l6);
+            r6 = S.Fma(x, right, r6);
+            x = S.Splat(a[A.Row(7)]);
+            l7 = S.Fma(x, left, l7);
+            r7 = S.Fma(x, right, r7);
+            x = S.Splat(a[A.Row(8)]);
+            l8 = S.Fma(x, left, l8);
+            r8 = S.Fma(x, right, r8);
+            x = S.Splat(a[A.Row(9)]);
+            l9 = S.Fma(x, left, l9);
+            r9 = S.Fma(x, right, r9);
+            x = S.Splat(a[A.Row(10)]);
+            l10 = S.Fma(x, left, l10);
+            r10 = S.Fma(x, right, r10);
+            x = S.Splat(a[A.Row(11)]);
+            l11 = S.Fma(x, left, l11);
+            r11 = S.Fma(x, right, r11);
+            a += A.Step(12);
+            b += L.RowBytes;
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -267,48 +257,38 @@ internal static unsafe class MicroKernel
         Fetch<S, V>(8, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
-        while (k > 0)
+        for (; k > 0; k--)
         {
-            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
-            k -= count;
-            V scaleLeft = L.ScaleLeft(b);
-            V scaleRight = L.ScaleRight(b);
-            b += L.HeaderBytes;
-            fetch += L.HeaderBytes;
-            do
-            {
-                FetchAhead<S, V, L>(fetch);
-                fetch += fetchStep;
-                V left = L.Left(b, scaleLeft);
-                V right = L.Right(b, scaleRight);
-                V x = S.Splat(*a);
-                l0 = S.Fma(x, left, l0);
-                r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[A.Row(1)]);
-                l1 = S.Fma(x, left, l1);
-                r1 = S.Fma(x, right, r1);
-                x = S.Splat(a[A.Row(2)]);
-                l2 = S.Fma(x, left, l2);
-                r2 = S.Fma(x, right, r2);
-                x = S.Splat(a[A.Row(3)]);
-                l3 = S.Fma(x, left, l3);
-                r3 = S.Fma(x, right, r3);
-                x = S.Splat(a[A.Row(4)]);
-                l4 = S.Fma(x, left, l4);
-                r4 = S.Fma(x, right, r4);
-                x = S.Splat(a[A.Row(5)]);
-                l5 = S.Fma(x, left, l5);
-                r5 = S.Fma(x, right, r5);
-                x = S.Splat(a[A.Row(6)]);
-                l6 = S.Fma(x, left, l6);
-                r6 = S.Fma(x, right, r6);
-                x = S.Splat(a[A.Row(7)]);
-                l7 = S.Fma(x, left, l7);
-                r7 = S.Fma(x, right, r7);
-                a += A.Step(8);
-                b += L.RowBytes;
-            }
-            while (--count > 0);
+            FetchAhead<S, V, L>(fetch);
+            fetch += fetchStep;
+            V left = L.Left(b);
+            V right = L.Right(b);
+            V x = S.Splat(*a);
+            l0 = S.Fma(x, left, l0);
+            r0 = S.Fma(x, right, r0);
+            x = S.Splat(a[A.Row(1)]);
+            l1 = S.Fma(x, left, l1);
+            r1 = S.Fma(x, right, r1);
+            x = S.Splat(a[A.Row(2)]);
+            l2 = S.Fma(x, left, l2);
+            r2 = S.Fma(x, right, r2);
+            x = S.Splat(a[A.Row(3)]);
+            l3 = S.Fma(x, left, l3);
+            r3 = S.Fma(x, right, r3);
+            x = S.Splat(a[A.Row(4)]);
+            l4 = S.Fma(x, left, l4);
+            r4 = S.Fma(x, right, r4);
+            x = S.Splat(a[A.Row(5)]);
+            l5 = S.Fma(x, left, l5);
+            r5 = S.Fma(x, right, r5);
+            x = S.Splat(a[A.Row(6)]);
+            l6 = S.Fma(x, left, l6);
+            r6 = S.Fma(x, right, r6);
+            x = S.Splat(a[A.Row(7)]);
+            l7 = S.Fma(x, left, l7);
+            r7 = S.Fma(x, right, r7);
+            a += A.Step(8);
+            b += L.RowBytes;
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -332,42 +312,32 @@ internal static unsafe class MicroKernel
         Fetch<S, V>(6, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
         V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero;
-        while (k > 0)
+        for (; k > 0; k--)
         {
-            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
-            k -= count;
-            V scaleLeft = L.ScaleLeft(b);
-            V scaleRight = L.ScaleRight(b);
-            b += L.HeaderBytes;
-            fetch += L.HeaderBytes;
-            do
-            {
-                FetchAhead<S, V, L>(fetch);
-                fetch += fetchStep;
-                V left = L.Left(b, scaleLeft);
-                V right = L.Right(b, scaleRight);
-                V x = S.Splat(*a);
-                l0 = S.Fma(x, left, l0);
-                r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[A.Row(1)]);
-                l1 = S.Fma(x, left, l1);
-                r1 = S.Fma(x, right, r1);
-                x = S.Splat(a[A.Row(2)]);
-                l2 = S.Fma(x, left, l2);
-                r2 = S.Fma(x, right, r2);
-                x = S.Splat(a[A.Row(3)]);
-                l3 = S.Fma(x, left, l3);
-                r3 = S.Fma(x, right, r3);
-                x = S.Splat(a[A.Row(4)]);
-                l4 = S.Fma(x, left, l4);
-                r4 = S.Fma(x, right, r4);
-                x = S.Splat(a[A.Row(5)]);
-                l5 = S.Fma(x, left, l5);
-                r5 = S.Fma(x, right, r5);
-                a += A.Step(6);
-                b += L.RowBytes;
-            }
-            while (--count > 0);
+            FetchAhead<S, V, L>(fetch);
+            fetch += fetchStep;
+            V left = L.Left(b);
+            V right = L.Right(b);
+            V x = S.Splat(*a);
+            l0 = S.Fma(x, left, l0);
+            r0 = S.Fma(x, right, r0);
+            x = S.Splat(a[A.Row(1)]);
+            l1 = S.Fma(x, left, l1);
+            r1 = S.Fma(x, right, r1);
+            x = S.Splat(a[A.Row(2)]);
+            l2 = S.Fma(x, left, l2);
+            r2 = S.Fma(x, right, r2);
+            x = S.Splat(a[A.Row(3)]);
+            l3 = S.Fma(x, left, l3);
+            r3 = S.Fma(x, right, r3);
+            x = S.Splat(a[A.Row(4)]);
+            l4 = S.Fma(x, left, l4);
+            r4 = S.Fma(x, right, r4);
+            x = S.Splat(a[A.Row(5)]);
+            l5 = S.Fma(x, left, l5);
+            r5 = S.Fma(x, right, r5);
+            a += A.Step(6);
+            b += L.RowBytes;
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -388,36 +358,26 @@ internal static unsafe class MicroKernel
     {
         Fetch<S, V>(4, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
-        while (k > 0)
+        for (; k > 0; k--)
         {
-            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
-            k -= count;
-            V scaleLeft = L.ScaleLeft(b);
-            V scaleRight = L.ScaleRight(b);
-            b += L.HeaderBytes;
-            fetch += L.HeaderBytes;
-            do
-            {
-                FetchAhead<S, V, L>(fetch);
-                fetch += fetchStep;
-                V left = L.Left(b, scaleLeft);
-                V right = L.Right(b, scaleRight);
-                V x = S.Splat(*a);
-                l0 = S.Fma(x, left, l0);
-                r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[A.Row(1)]);
-                l1 = S.Fma(x, left, l1);
-                r1 = S.Fma(x, right, r1);
-                x = S.Splat(a[A.Row(2)]);
-                l2 = S.Fma(x, left, l2);
-                r2 = S.Fma(x, right, r2);
-                x = S.Splat(a[A.Row(3)]);
-                l3 = S.Fma(x, left, l3);
-                r3 = S.Fma(x, right, r3);
-                a += A.Step(4);
-                b += L.RowBytes;
-            }
-            while (--count > 0);
+            FetchAhead<S, V, L>(fetch);
+            fetch += fetchStep;
+            V left = L.Left(b);
+            V right = L.Right(b);
+            V x = S.Splat(*a);
+            l0 = S.Fma(x, left, l0);
+            r0 = S.Fma(x, right, r0);
+            x = S.Splat(a[A.Row(1)]);
+            l1 = S.Fma(x, left, l1);
+            r1 = S.Fma(x, right, r1);
+            x = S.Splat(a[A.Row(2)]);
+            l2 = S.Fma(x, left, l2);
+            r2 = S.Fma(x, right, r2);
+            x = S.Splat(a[A.Row(3)]);
+            l3 = S.Fma(x, left, l3);
+            r3 = S.Fma(x, right, r3);
+            a += A.Step(4);
+            b += L.RowBytes;
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -436,30 +396,20 @@ internal static unsafe class MicroKernel
     {
         Fetch<S, V>(2, start, startStride);
         V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero;
-        while (k > 0)
+        for (; k > 0; k--)
         {
-            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
-            k -= count;
-            V scaleLeft = L.ScaleLeft(b);
-            V scaleRight = L.ScaleRight(b);
-            b += L.HeaderBytes;
-            fetch += L.HeaderBytes;
-            do
-            {
-                FetchAhead<S, V, L>(fetch);
-                fetch += fetchStep;
-                V left = L.Left(b, scaleLeft);
-                V right = L.Right(b, scaleRight);
-                V x = S.Splat(*a);
-                l0 = S.Fma(x, left, l0);
-                r0 = S.Fma(x, right, r0);
-                x = S.Splat(a[A.Row(1)]);
-                l1 = S.Fma(x, left, l1);
-                r1 = S.Fma(x, right, r1);
-                a += A.Step(2);
-                b += L.RowBytes;
-            }
-            while (--count > 0);
+            FetchAhead<S, V, L>(fetch);
+            fetch += fetchStep;
+            V left = L.Left(b);
+            V right = L.Right(b);
+            V x = S.Splat(*a);
+            l0 = S.Fma(x, left, l0);
+            r0 = S.Fma(x, right, r0);
+            x = S.Splat(a[A.Row(1)]);
+            l1 = S.Fma(x, left, l1);
+            r1 = S.Fma(x, right, r1);
+            a += A.Step(2);
+            b += L.RowBytes;
         }
 
         Put<S, V>(c, l0, r0, start, 0);
@@ -476,27 +426,17 @@ internal static unsafe class MicroKernel
     {
         Fetch<S, V>(1, start, startStride);
         V l0 = S.Zero, r0 = S.Zero;
-        while (k > 0)
+        for (; k > 0; k--)
         {
-            int count = L.BlockRows == 0 ? k : Math.Min(k, L.BlockRows);
-            k -= count;
-            V scaleLeft = L.ScaleLeft(b);
-            V scaleRight = L.ScaleRight(b);
-            b += L.HeaderBytes;
-            fetch += L.HeaderBytes;
-            do
-            {
-                FetchAhead<S, V, L>(fetch);
-                fetch += fetchStep;
-                V left = L.Left(b, scaleLeft);
-                V right = L.Right(b, scaleRight);
-                V x = S.Splat(*a);
-                l0 = S.Fma(x, left, l0);
-                r0 = S.Fma(x, right, r0);
-                a += A.Step(1);
-                b += L.RowBytes;
-            }
-            while (--count > 0);
+            FetchAhead<S, V, L>(fetch);
+            fetch += fetchStep;
+            V left = L.Left(b);
+            V right = L.Right(b);
+            V x = S.Splat(*a);
+            l0 = S.Fma(x, left, l0);
+            r0 = S.Fma(x, right, r0);
+            a += A.Step(1);
+            b += L.RowBytes;
         }
 
         Put<S, V>(c, l0, r0, start, 0);

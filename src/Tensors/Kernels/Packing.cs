@@ -32,6 +32,12 @@ internal static unsafe class Packing
             return;
         }
 
+        if (!a.Transposed && count == 6 && height == 6 && Sse.IsSupported)
+        {
+            Transposing.Six(a.Pointer + ((long)row * a.Stride) + k0, a.Stride, k, packed);
+            return;
+        }
+
         if (!a.Transposed)
         {
             Transposing.Run(a.Pointer + ((long)row * a.Stride) + k0, a.Stride, count, k, packed, height);
@@ -114,11 +120,36 @@ internal static unsafe class Packing
             return;
         }
 
+        if (count == 16)
+        {
+            for (int i = 0; i < lines; i++, x += ldx, y += ldy)
+            {
+                if (Sse.IsSupported)
+                {
+                    Sse.Prefetch0(x + (FetchLines * (long)ldx));
+                }
+
+                Unsafe.CopyBlockUnaligned(y, x, 16 * sizeof(float));
+            }
+
+            return;
+        }
+
         if (count == 12)
         {
             for (int i = 0; i < lines; i++, x += ldx, y += ldy)
             {
                 Unsafe.CopyBlockUnaligned(y, x, 12 * sizeof(float));
+            }
+
+            return;
+        }
+
+        if (count == 6)
+        {
+            for (int i = 0; i < lines; i++, x += ldx, y += ldy)
+            {
+                Unsafe.CopyBlockUnaligned(y, x, 6 * sizeof(float));
             }
 
             return;

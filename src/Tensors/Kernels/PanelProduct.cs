@@ -11,7 +11,7 @@ internal static unsafe class PanelProduct<S, V, L>
     /// <summary>c [rows][columns] = start + a b.</summary>
     /// <param name="a">Left side. Shape: [tiles][k][height], as <see cref="Packing.Rows"/> makes them.</param>
     /// <param name="rows">Rows of a and c.</param>
-    /// <param name="b">A panel, beginning with a block.</param>
+    /// <param name="b">A panel.</param>
     /// <param name="k">Inner size.</param>
     /// <param name="c">Receives the block.</param>
     /// <param name="ldc">Elements from one row of c to the next.</param>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 namespace PixSearch.Tensors;
 
@@ -31,9 +32,27 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadBytes(sbyte* p) =>
-        Vector128.ConvertToSingle(
-            Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(int*)p).AsSByte())));
+    public static Vector128<float> LoadPairs(sbyte* p) =>
+        Vector128.WidenLower(Vector128.CreateScalarUnsafe(*(long*)p).AsSByte()).AsSingle();
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> DotPairs(Vector128<float> sum, Vector128<float> x, Vector128<float> y)
+    {
+        if (Sse2.IsSupported)
+        {
+            return (sum.AsInt32() + Sse2.MultiplyAddAdjacent(x.AsInt16(), y.AsInt16())).AsSingle();
+        }
+
+        (Vector128<int> a, Vector128<int> b) = (x.AsInt32(), y.AsInt32());
+        Vector128<int> even = ((a << 16) >> 16) * ((b << 16) >> 16);
+        return (sum.AsInt32() + even + ((a >> 16) * (b >> 16))).AsSingle();
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> ToFloats(Vector128<float> integers) =>
+        Vector128.ConvertToSingle(integers.AsInt32());
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -24,7 +24,18 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float LoadHighHalves(uint* p) => BitConverter.UInt32BitsToSingle(*p & 0xFFFF0000u);
 
     /// <inheritdoc/>
-    public static float LoadBytes(sbyte* p) => *p;
+    public static float LoadPairs(sbyte* p) => BitConverter.Int32BitsToSingle((ushort)p[0] + (p[1] << 16));
+
+    /// <inheritdoc/>
+    public static float DotPairs(float sum, float x, float y)
+    {
+        (int a, int b) = (BitConverter.SingleToInt32Bits(x), BitConverter.SingleToInt32Bits(y));
+        int dot = ((short)a * (short)b) + ((a >> 16) * (b >> 16));
+        return BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(sum) + dot);
+    }
+
+    /// <inheritdoc/>
+    public static float ToFloats(float integers) => BitConverter.SingleToInt32Bits(integers);
 
     /// <inheritdoc/>
     public static void Store(float* p, float x) => *p = x;

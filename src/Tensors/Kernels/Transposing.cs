@@ -107,6 +107,35 @@ internal static unsafe class Transposing
         Scalar(x, ldx, 12, columns - c, y, 12);
     }
 
+    /// <summary>
+    /// <see cref="Run"/> for six rows written without gaps (ldy = 6), the tile of AVX2. Needs SSE.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Six(float* x, long ldx, int columns, float* y)
+    {
+        int c = 0;
+        for (; c + 4 <= columns; c += 4, x += 4, y += 24)
+        {
+            float* below = x + (4 * ldx);
+            Vector128<float> r0 = Vector128.Load(x), r1 = Vector128.Load(x + ldx);
+            Vector128<float> r2 = Vector128.Load(x + (2 * ldx)), r3 = Vector128.Load(x + (3 * ldx));
+            Vector128<float> r4 = Vector128.Load(below), r5 = Vector128.Load(below + ldx);
+            Vector128<float> low01 = Sse.UnpackLow(r0, r1), high01 = Sse.UnpackHigh(r0, r1);
+            Vector128<float> low23 = Sse.UnpackLow(r2, r3), high23 = Sse.UnpackHigh(r2, r3);
+            Vector128<float> low45 = Sse.UnpackLow(r4, r5), high45 = Sse.UnpackHigh(r4, r5);
+            Sse.MoveLowToHigh(low01, low23).Store(y);
+            Sse.StoreLow(y + 4, low45);
+            Sse.MoveHighToLow(low23, low01).Store(y + 6);
+            Sse.StoreHigh(y + 10, low45);
+            Sse.MoveLowToHigh(high01, high23).Store(y + 12);
+            Sse.StoreLow(y + 16, high45);
+            Sse.MoveHighToLow(high23, high01).Store(y + 18);
+            Sse.StoreHigh(y + 22, high45);
+        }
+
+        Scalar(x, ldx, 6, columns - c, y, 6);
+    }
+
     // Two rows become pairs; returns how many pairs.
     private static int Interleave(float* a, float* b, int count, float* pairs)
     {

@@ -23,43 +23,6 @@ internal static unsafe class WeightPacking<S, V>
         }
     }
 
-    /// <summary>
-    /// Q8: in blocks of 32 along the input, scale = largest magnitude / 127, value = round(x / scale).
-    /// </summary>
-    public static void PackQ8(float* weight, int output, int input, byte* packed)
-    {
-        const int Block = PanelsQ8<S, V>.Block;
-        int width = 2 * S.Width;
-        for (int panel = 0; panel < Gemm.Panels<S, V>(output); panel++)
-        {
-            for (int k0 = 0; k0 < input; k0 += Block)
-            {
-                var scales = (float*)packed;
-                var values = (sbyte*)(packed + PanelsQ8<S, V>.HeaderBytes);
-                new Span<byte>(packed, PanelsQ8<S, V>.HeaderBytes + (Block * width)).Clear();
-                int count = Math.Min(Block, input - k0);
-                for (int j = 0; j < width && (panel * width) + j < output; j++)
-                {
-                    float* x = weight + ((long)((panel * width) + j) * input) + k0;
-                    float largest = 0;
-                    for (int i = 0; i < count; i++)
-                    {
-                        largest = MathF.Max(largest, MathF.Abs(x[i]));
-                    }
-
-                    scales[j] = largest / 127;
-                    float inverse = largest == 0 ? 0 : 127 / largest;
-                    for (int i = 0; i < count; i++)
-                    {
-                        values[(i * width) + j] = (sbyte)MathF.Round(x[i] * inverse);
-                    }
-                }
-
-                packed += PanelsQ8<S, V>.HeaderBytes + (Block * width);
-            }
-        }
-    }
-
     /// <summary>Row <paramref name="row"/> of the weight (a column of the panels) as F32.</summary>
     public static void WidenRow(PackedWeight weight, int row, int input, float* y)
     {
@@ -77,10 +40,7 @@ internal static unsafe class WeightPacking<S, V>
                     y[k] = BitConverter.UInt32BitsToSingle(column < S.Width ? word << 16 : word & 0xFFFF0000u);
                     break;
                 default:
-                    byte* block = weight.Panels + (panel * PanelLayout.PanelBytes<S, V, PanelsQ8<S, V>>(input))
-                        + PanelLayout.RowOffset<S, V, PanelsQ8<S, V>>(k);
-                    var values = (sbyte*)(block + PanelsQ8<S, V>.HeaderBytes);
-                    y[k] = ((float*)block)[column] * values[(k % PanelsQ8<S, V>.Block * width) + column];
+                    y[k] = QuantisedPanels<S, V>.At(weight.Panels, input, row, k);
                     break;
             }
         }
