@@ -4,8 +4,8 @@ using System.Runtime.Intrinsics.X86;
 namespace PixSearch.Tensors.Tests;
 
 /// <summary>
-/// Products with Q8 weights are integer sums, so every vector kernel set must give the bits of the formula: whatever this
-/// machine cannot run (AVX-VNNI, AVX-512, AdvSimd) is held to the same integers where it can.
+/// Products with Q8 weights are integer sums, so every vector kernel set must give the bits of the formula: whatever
+/// this machine cannot run (AVX-VNNI, AVX-512, AdvSimd) is held to the same integers where it can.
 /// </summary>
 public sealed unsafe class QuantisedTests
 {

@@ -100,7 +100,7 @@ internal static class BenchDecodeCommand
         AnsiConsole.Write(table);
         console.WriteLine(library is null ? missing
             : $"{NativePeers.ThreadCount} thread(s) each, in turns; each turn began when all other threads of the "
-                + (restless == 0 ? "process slept." : $"process slept, but for {restless} turns: mistrust the ratios."));
+                + "process slept" + (restless == 0 ? "." : $", but for {restless} turns: mistrust the ratios."));
     }
 
     private static IEnumerable<string> Measure(OwnDecoder own, LlamaCppDecoder? peer, int steps,

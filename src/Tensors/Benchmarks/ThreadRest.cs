@@ -20,12 +20,12 @@ public static class ThreadRest
     private const int Looks = 3;
     private const int PauseMs = 2;
 
-    /// <summary>Waits.</summary>
+    /// <summary>Waits for it.</summary>
     /// <returns>
     /// Whether all are asleep; false after <see cref="WaitMsMax"/>. Where the system does not tell (no /proc), it waits
     /// for a twentieth of a second.
     /// </returns>
-    public static bool Wait()
+    public static bool IsReached()
     {
         using var pause = new ManualResetEventSlim(false, 0);
         if (!Directory.Exists(TaskFolder))

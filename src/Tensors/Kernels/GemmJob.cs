@@ -165,8 +165,9 @@ internal unsafe struct GemmJob<S, V, L> : IJob
         long panelBytes = (long)Shape.K * L.RowBytes;
         byte* b = Panels + (panel * panelBytes) + ((long)k0 * L.RowBytes);
 
-        // A few rows read on through the panel, as fast as memory gives it: nothing can be asked for by the way.
-        byte* next = Streams ? null : b + panelBytes;
+        // A few rows read on through the panel, as fast as memory gives it: nothing can be asked for by the way, unless
+        // there are tiles enough that the later ones would leave the memory idle.
+        byte* next = !Streams ? b + panelBytes : rows > 2 * S.TileRows ? b + ((long)k * L.RowBytes) : null;
         float* c = C + ((long)row * Ldc) + column;
         PanelProduct<S, V, L>.Run(packed, rows, b, k, c, Ldc, columns, adds ? c : bias, startStride, next);
     }

@@ -95,7 +95,7 @@ internal sealed class DecodeBenchmark(IDecoder own, IDecoder? peer, int vocabula
         {
             foreach (IDecoder decoder in Decoders())
             {
-                RestlessTurns += ThreadRest.Wait() ? 0 : 1;
+                RestlessTurns += ThreadRest.IsReached() ? 0 : 1;
                 double rate = run(decoder, round);
                 if (round > 0)
                 {
