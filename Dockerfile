@@ -1,7 +1,8 @@
 # One image, three roles (silo, gateway, all). The CUDA variant differs only in its base: --build-arg BASE=cuda.
 ARG BASE=cpu
 
-FROM mcr.microsoft.com/dotnet/sdk:10.0.100-bookworm-slim AS build
+# Images of .NET 10 are Ubuntu's (noble); there are none of Debian.
+FROM mcr.microsoft.com/dotnet/sdk:10.0.100-noble AS build
 ARG BASE
 WORKDIR /source
 COPY global.json Directory.Build.props Directory.Packages.props .editorconfig PixSearch.Cluster.sln ./
@@ -9,8 +10,8 @@ COPY src ./src
 RUN PX_LIBTORCH=$([ "$BASE" = cuda ] && echo cuda || echo none) \
     dotnet publish src/Silo/Silo.csproj -c Release -o /app
 
-FROM mcr.microsoft.com/dotnet/aspnet:10.0.0-bookworm-slim AS base-cpu
-RUN apt-get update && apt-get install -y --no-install-recommends libturbojpeg0 libpng16-16 libwebp7 libsqlite3-0 \
+FROM mcr.microsoft.com/dotnet/aspnet:10.0.0-noble AS base-cpu
+RUN apt-get update && apt-get install -y --no-install-recommends libturbojpeg libpng16-16t64 libwebp7 libsqlite3-0 \
  && rm -rf /var/lib/apt/lists/*
 
 FROM nvidia/cuda:12.8.1-cudnn-runtime-ubuntu24.04 AS base-cuda

@@ -76,6 +76,23 @@ public sealed partial class ComposeTests
     }
 
     [Fact]
+    public void Dockerfile_Images_AreOnesThatDotNetShips()
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(Manifests.Root, "Dockerfile"));
+        string[] images = [.. lines.SelectMany(line => line.Split(' ', '=')).Where(word => word.Contains("/dotnet/"))
+            .Where(word => word.StartsWith("mcr.", StringComparison.Ordinal))];
+        Assert.Equal(3, images.Length);
+
+        // From .NET 10 on there are images of Ubuntu, Alpine and Azure Linux, and none of Debian.
+        Assert.All(images,
+            image => Assert.Matches(@"^mcr\.microsoft\.com/dotnet/(sdk|aspnet):10\.0\.\d+-noble$", image));
+        IEnumerable<string> copied = lines.Where(line => line.StartsWith("COPY ", StringComparison.Ordinal))
+            .Where(line => !line.Contains("--from=", StringComparison.Ordinal))
+            .SelectMany(line => line.Split(' ')[1..^1]);
+        Assert.All(copied, source => Assert.True(Path.Exists(Path.Combine(Manifests.Root, source)), source));
+    }
+
+    [Fact]
     public void Board_Json_HasPanelsWithQueries()
     {
         string path = Path.Combine(Manifests.Root, "deploy/observability/pixsearch-board.json");
