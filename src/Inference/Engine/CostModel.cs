@@ -3,11 +3,9 @@ using PixSearch.Abstractions;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// What keeping and what recomputing a paused session's pages wastes, in page-seconds (InferCept, ICML 2024, eq.
-/// 1-3): keeping
-/// wastes its pages for the rest of the search; recomputing wastes, for the time of the prefill, its pages as they
-/// fill (half on
-/// average) and the pages of everybody who waits for that step. Times are measured: exponential averages, weight 1/8.
+/// What the engine has measured of itself, for those who decide about pages and queues: how long searches take, what a
+/// row costs, how fast a queue moves, how much of its time goes unused while sessions wait for pages. Exponential
+/// averages, weight 1/8 unless said otherwise.
 /// </summary>
 /// <remarks>
 /// What rows cost is the slope of a line through the last steps (seconds over rows), not their mean rate: a step of a
@@ -18,6 +16,7 @@ internal sealed class CostModel
 {
     private const double Weight = 0.125;
     private const double SlopeWeight = 1.0 / 64;
+    private const double UnusedMemorySeconds = 1;
 
     private readonly double[] _searchSeconds = [0.02, 0.02, 0.02];
     private double _rowsPerSecond = 2_000;
@@ -82,18 +81,20 @@ internal sealed class CostModel
         _covariance = (1 - SlopeWeight) * (_covariance + (SlopeWeight * dx * dy));
     }
 
-    /// <summary>Waste of keeping minus waste of recomputing; above 0 the pages should go.</summary>
-    /// <param name="modality">The search that is under way.</param>
-    /// <param name="elapsedSeconds">How long it has run.</param>
-    /// <param name="rows">Positions that would be computed again.</param>
-    /// <param name="pages">Pages that the session holds.</param>
-    /// <param name="pagesOthers">Pages of sessions that the recomputation would delay.</param>
-    public double DropGain(SearchModality modality, double elapsedSeconds, int rows, int pages, int pagesOthers)
-    {
-        // A search that already ran longer than expected is expected to run as long again (memoryless with a heavy
-        // tail).
-        double rest = Math.Max(SearchSeconds(modality) - elapsedSeconds, elapsedSeconds);
-        double prefill = rows * SecondsPerRow;
-        return (rest * pages) - (prefill * ((pages * 0.5) + pagesOthers));
-    }
+    /// <summary>
+    /// Share of the engine's time in which nothing was computed while sessions competed for pages: the last second of
+    /// such times counts most. What somebody could use who is let in now.
+    /// </summary>
+    public double UnusedShare { get; private set; }
+
+    /// <summary>For so long sessions competed for pages, and the engine had or had not something to do.</summary>
+    public void ObservePressure(double seconds, bool idle) =>
+        UnusedShare += (1 - Math.Exp(-seconds / UnusedMemorySeconds)) * ((idle ? 1 : 0) - UnusedShare);
+
+    /// <summary>
+    /// Expected rest of a search that has run for this long. One that already ran longer than expected is expected
+    /// to run as long again (a heavy tail).
+    /// </summary>
+    public double RestSeconds(SearchModality modality, double elapsedSeconds) =>
+        Math.Max(SearchSeconds(modality) - elapsedSeconds, elapsedSeconds);
 }

@@ -60,6 +60,7 @@ public sealed partial class EngineCore
     /// <summary>Plans a step, and measures at which pace the queue moves.</summary>
     private StepPlan Schedule()
     {
+        ObservePressure();
         long admitted = Scheduler.Admissions;
         StepPlan plan = Scheduler.Schedule(_searchingSeconds);
         admitted = Scheduler.Admissions - admitted;
@@ -78,7 +79,16 @@ public sealed partial class EngineCore
         bool queued = Scheduler.Waiting.Count > 0;
         _admittedAt = queued && !_queued ? now : _admittedAt;
         _queued = queued;
+        (_pressedAt, _idle) = (Scheduler.UnderPressure ? now : null, plan.IsEmpty);
         return plan;
+    }
+
+    private void ObservePressure()
+    {
+        if (_pressedAt is { } since)
+        {
+            _costs.ObservePressure(_time.GetElapsedTime(since).TotalSeconds, _idle);
+        }
     }
 
     private void Expire()

@@ -37,6 +37,8 @@ public sealed partial class EngineCore : IDisposable
     private long _arrivals;
     private long _admittedAt;
     private bool _queued;
+    private long? _pressedAt;
+    private bool _idle;
 
     /// <summary>An engine over a model, which it does not own.</summary>
     public EngineCore(ISegmentingModel model, EngineOptions options, TimeProvider time, ISessionLog log,
@@ -208,11 +210,12 @@ public sealed partial class EngineCore : IDisposable
             return false;
         }
 
-        long started = _time.GetTimestamp();
+        // Rows alone: a picture is encoded once, whatever is computed again.
+        double before = _executor.Times.RowSeconds;
         StepResult result = _executor.Execute(plan);
-        if (plan.RowCount > 0 && plan.Masks.Count == 0)
+        if (plan.RowCount > 0)
         {
-            _costs.ObserveStep(plan.RowCount, _time.GetElapsedTime(started).TotalSeconds);
+            _costs.ObserveStep(plan.RowCount, _executor.Times.RowSeconds - before);
         }
 
         // What the step before did became durable meanwhile.
@@ -223,10 +226,16 @@ public sealed partial class EngineCore : IDisposable
     }
 
     /// <summary>When time alone will change something: a deadline, a search that times out, a reader that is too
-    /// slow.</summary>
+    /// slow, pages that somebody waits for.</summary>
     public DateTimeOffset? NextWake()
     {
         DateTimeOffset? next = null;
+        if (_idle && Scheduler.Starved && Scheduler.ReturnSeconds(_searchingSeconds) is > 0 and var seconds)
+        {
+            // A search that lasts longer than expected makes its pages worth taking.
+            next = _time.GetUtcNow().AddSeconds(Math.Max(1e-3, seconds));
+        }
+
         foreach (EngineSession session in _sessions.Values)
         {
             next = Earlier(next, session.Request.Answer.Deadline);

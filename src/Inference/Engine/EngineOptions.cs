@@ -6,9 +6,8 @@ namespace PixSearch.Inference.Engine;
 public enum PausePolicy
 {
     /// <summary>
-    /// Pages stay while memory allows; under pressure, whichever wastes less memory-time goes (InferCept, ICML 2024):
-    /// keeping for
-    /// the expected rest of the search, or computing again. Pages are given up from the end, as many as are needed.
+    /// Pages stay until somebody else needs them and the engine has time that he could use; then as many as he needs
+    /// go, from the end of the session that is away longest, if computing them again takes less than is gained.
     /// </summary>
     Cost,
 

@@ -97,6 +97,9 @@ internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, S
     /// <summary>Events that went to the stream.</summary>
     public int EventsPublished { get; set; }
 
+    /// <summary>Rows that were computed and whose pages were taken during the search that is under way.</summary>
+    public int RowsLost { get; set; }
+
     /// <summary>Part of the current plan: its pages may not be taken.</summary>
     public bool Planned { get; set; }
 
@@ -130,8 +133,7 @@ internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, S
     /// </summary>
     public void ReleasePages(PagePool pool, int keep, int pageSize, bool reusable)
     {
-        bool splits = keep * pageSize > Prompt.FullStart && keep * pageSize < Prompt.FullEnd;
-        keep = splits ? Prompt.FullStart / pageSize : keep;
+        keep = WithoutSplit(keep, pageSize);
         while (PageCount > keep)
         {
             pool.Release(_pages[--PageCount], reusable);
@@ -139,5 +141,26 @@ internal sealed class EngineSession(EngineRequest request, ModelPrompt prompt, S
 
         PagesPublished = Math.Min(PagesPublished, keep);
         Computed = Math.Min(Computed, keep * pageSize);
+    }
+
+    /// <summary>
+    /// How many pages are left when this many are given up to others: pages that somebody else holds too are of no use
+    /// to them, and nor are those before, which are then shared as well.
+    /// </summary>
+    public int KeepWithout(PagePool pool, int pages, int pageSize)
+    {
+        int keep = PageCount;
+        while (keep > 0 && pages > 0 && !pool.IsShared(_pages[keep - 1]))
+        {
+            (keep, pages) = (keep - 1, pages - 1);
+        }
+
+        return WithoutSplit(keep, pageSize);
+    }
+
+    private int WithoutSplit(int keep, int pageSize)
+    {
+        bool splits = keep * pageSize > Prompt.FullStart && keep * pageSize < Prompt.FullEnd;
+        return splits ? Prompt.FullStart / pageSize : keep;
     }
 }

@@ -3,8 +3,9 @@ using System.Diagnostics;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// Spans of the engine: one a session, from the moment it was taken in to its end, and one a search on its way to the
-/// index. Parents are given by hand, since the engine's thread works for all sessions in turn.
+/// Spans of the engine: one a session, from the moment it was taken in to its end, one a search on its way to the
+/// index, one a call of the mask decoder. Parents are given by hand, since the engine's thread works for all
+/// sessions in turn.
 /// </summary>
 internal static class EngineTrace
 {
@@ -38,6 +39,15 @@ internal static class EngineTrace
         Activity.Current = before;
         session.Span = null;
     }
+
+    /// <summary>
+    /// The span of a call of the mask decoder, with the encoding of the picture where that comes first; null when
+    /// nobody listens. The turn is how many searches have been asked for.
+    /// </summary>
+    public static Activity? StartMasks(EngineSession session) => session.Span is not { } parent
+        ? null
+        : s_source.StartActivity("masks", ActivityKind.Internal, parent.Context)?
+            .SetTag("gen_ai.conversation.id", session.Id).SetTag("pixsearch.search.turn", session.Machine.SearchCount);
 
     /// <summary>A search's span, which is current for what the retriever does.</summary>
     public static Activity? StartSearch(SearchCall call) => s_source

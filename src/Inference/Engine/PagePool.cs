@@ -83,6 +83,9 @@ public sealed class PagePool
         _references[page]++;
     }
 
+    /// <summary>Whether a held page has more than one holder.</summary>
+    public bool IsShared(int page) => _references[page] > 1;
+
     /// <summary>One holder fewer. The last one leaves the page cached if its content has a key and it may be
     /// reused.</summary>
     public void Release(int page, bool reusable = true)

@@ -9,10 +9,10 @@ namespace PixSearch.Inference.Engine;
 /// waiting sessions, least-served tenant first.
 /// </summary>
 /// <remarks>
-/// Progress: pages are taken from sessions in a search, from those whose reader is slow, and from those that arrived
-/// later; so the oldest session that can run always can, and one context always fits the store.
+/// Progress: pages are taken from those whose reader is slow, from those that arrived later, and from sessions in a
+/// search; so the oldest session that can run always can, and one context always fits the store.
 /// </remarks>
-internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedger ledger, CostModel costs)
+internal sealed partial class Scheduler(EngineOptions options, PagePool pool, TenantLedger ledger, CostModel costs)
 {
     private readonly List<EngineSession> _running = [];
     private readonly List<EngineSession> _waiting = [];
@@ -36,6 +36,12 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
 
     /// <summary>Waiting sessions that were admitted.</summary>
     public long Admissions { get; private set; }
+
+    /// <summary>After the last plan: somebody wanted pages and must wait for them.</summary>
+    public bool Starved { get; private set; }
+
+    /// <summary>Somebody waits, or was moved out to make room: pages are what sessions compete for.</summary>
+    public bool UnderPressure => _waiting.Count > 0 || _searching.Exists(static session => session.RowsLost > 0);
 
     /// <summary>A new session, or one that comes back without its pages.</summary>
     public void Add(EngineSession session)
@@ -61,6 +67,7 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
     public void Resume(EngineSession session)
     {
         _searching.Remove(session);
+        session.RowsLost = 0;
         if (session.PageCount == 0)
         {
             Add(session);
@@ -95,6 +102,23 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
             }
         }
 
+        PlanRows(searchingSeconds);
+        if (_plan.IsEmpty && Starved && options.PausePolicy == PausePolicy.Cost)
+        {
+            // Nothing can be computed until a search comes back: all of that time would go unused.
+            _idle = true;
+            PlanRows(searchingSeconds);
+            _idle = false;
+        }
+
+        return _plan;
+    }
+
+    private void PlanRows(Func<EngineSession, double> searchingSeconds)
+    {
+        Starved = false;
+        Sort(_running);
+
         // Decode rows before chunks: a long prompt must not hold up those who are writing.
         foreach (EngineSession session in _order)
         {
@@ -113,7 +137,6 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
         }
 
         Admit(searchingSeconds);
-        return _plan;
     }
 
     private void Admit(Func<EngineSession, double> searchingSeconds)
@@ -138,13 +161,12 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
 
             MatchPrefix(session);
             int pages = PagesFor(session.Target) - session.PageCount;
-            while (pool.PagesAvailable < pages && Shrink(session, searchingSeconds, needGain: true))
-            {
-            }
+            bool fits = pool.PagesAvailable >= pages || TryEvict(session, pages, searchingSeconds);
 
             // The first that does not fit ends admission, so that small requests cannot starve a large one.
-            if (pool.PagesAvailable < pages && _running.Count > 0)
+            if (!fits && _running.Count > 0)
             {
+                Starved = true;
                 session.ReleasePages(pool, keep: 0, options.PageSize, reusable: options.PrefixCache);
                 return;
             }
@@ -165,29 +187,14 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
         }
     }
 
-    /// <summary>Takes over cached pages of an equal beginning; at least one row is left to compute.</summary>
-    private void MatchPrefix(EngineSession session)
-    {
-        if (!options.PrefixCache || session.PageCount > 0)
-        {
-            return;
-        }
-
-        ReadOnlySpan<int> slots = session.Machine.Slots.Span;
-        int pagesMax = Math.Max(0, session.Target - 1) / options.PageSize;
-        while (session.PageCount < pagesMax && pool.TryFind(session.Keys.Get(session.PageCount, slots), out int page))
-        {
-            session.AddPage(page);
-        }
-
-        session.Computed = session.PageCount * options.PageSize;
-        session.ReleasePages(pool, session.PageCount, options.PageSize, reusable: true);
-        session.PagesPublished = session.PageCount;
-        RowsCached += session.Computed;
-    }
-
     private void TryPlan(EngineSession session, Func<EngineSession, double> searchingSeconds)
     {
+        if (session.Remaining > 1)
+        {
+            // Pages that were taken from its end and that nobody has written over since are still there.
+            MatchPrefix(session);
+        }
+
         int count = ChunkOf(session);
         if (count <= 0)
         {
@@ -197,8 +204,9 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
         int pages = PagesFor(session.Computed + count) - session.PageCount;
         while (pool.PagesAvailable < pages)
         {
-            if (!Reclaim(session, searchingSeconds))
+            if (!Reclaim(session, pages, searchingSeconds))
             {
+                Starved = true;
                 return;
             }
         }
@@ -229,69 +237,6 @@ internal sealed class Scheduler(EngineOptions options, PagePool pool, TenantLedg
 
         // A range longer than the whole budget gets a step of its own, or it would never be computed.
         return _plan.Items.Count == 0 ? end - session.Computed : Math.Max(0, start - session.Computed);
-    }
-
-    /// <summary>Frees at least one page for a session, or says that it may not take any.</summary>
-    private bool Reclaim(EngineSession needy, Func<EngineSession, double> searchingSeconds)
-    {
-        if (options.PausePolicy != PausePolicy.Keep && Shrink(needy, searchingSeconds, needGain: false))
-        {
-            return true;
-        }
-
-        EngineSession? victim = null;
-        foreach (EngineSession other in _running)
-        {
-            bool may = !other.Planned && other != needy && other.PageCount > 0
-                && (other.Stalled || other.Arrival > needy.Arrival);
-            if (may && (victim is null || (other.Stalled, other.Arrival)
-                .CompareTo((victim.Stalled, victim.Arrival)) > 0))
-            {
-                victim = other;
-            }
-        }
-
-        if (victim is null)
-        {
-            return Shrink(needy, searchingSeconds, needGain: false);
-        }
-
-        Preemptions++;
-        Remove(victim);
-        victim.ReleasePages(pool, keep: 0, options.PageSize, reusable: options.PrefixCache);
-        Add(victim);
-        return true;
-    }
-
-    /// <summary>Takes the last page of the searching session that loses least by it.</summary>
-    private bool Shrink(EngineSession needy, Func<EngineSession, double> searchingSeconds, bool needGain)
-    {
-        if (needGain && options.PausePolicy != PausePolicy.Cost)
-        {
-            return false;
-        }
-
-        EngineSession? best = null;
-        double bestGain = needGain ? 0 : double.NegativeInfinity;
-        foreach (EngineSession session in _searching)
-        {
-            if (session.PageCount == 0 || session == needy || session.Machine.Search is null)
-            {
-                continue;
-            }
-
-            double gain = costs.DropGain(session.Machine.Search.Modality, searchingSeconds(session), session.Computed,
-                session.PageCount, pool.PagesHeld - session.PageCount);
-            (best, bestGain) = gain > bestGain ? (session, gain) : (best, bestGain);
-        }
-
-        if (best is null)
-        {
-            return false;
-        }
-
-        best.ReleasePages(pool, best.PageCount - 1, options.PageSize, reusable: options.PrefixCache);
-        return true;
     }
 
     /// <summary>Within a tenant by priority, between tenants by what they have received, then by arrival.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PixSearch.Abstractions;
 using PixSearch.Imaging;
 using PixSearch.Imaging.Masks;
@@ -226,6 +227,7 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
             return [];
         }
 
+        using Activity? span = EngineTrace.StartMasks(session);
         TakeImage(session);
         IImageEncoding image = session.Image!;
         int countMax = Math.Max(1, options.MaskPixelsMax / (image.Width * image.Height));
@@ -242,6 +244,7 @@ internal sealed class StepExecutor(ISegmentingModel model, KvStore store, Hidden
             }
         }
 
+        span?.SetTag("pixsearch.masks", masks.Count);
         return masks;
     }
 

@@ -34,22 +34,31 @@ public sealed class CostModelTests
         Assert.Equal(1e-4, costs.SecondsPerRow, 1e-6);
     }
 
-    [Theory]
-    [InlineData(0.02, false)]
-    [InlineData(2, true)]
-    public void DropGain_ShortAndLongSearches_KeepsAndDrops(double searchSeconds, bool drops)
+    [Fact]
+    public void RestSeconds_LongerThanExpected_IsAsLongAgain()
     {
         var costs = new CostModel();
         for (int i = 0; i < 200; i++)
         {
-            int rows = i % 2 == 0 ? 16 : 256;
-            costs.ObserveStep(rows, 0.004 + (rows * 3e-5));
-            costs.ObserveSearch(SearchModality.Text, searchSeconds);
+            costs.ObserveSearch(SearchModality.Text, 0.2);
         }
 
-        // 900 rows are 27 ms; 450 pages of others wait for them, 57 pages of its own are kept for the search.
-        double gain = costs.DropGain(SearchModality.Text, 0, rows: 900, pages: 57, pagesOthers: 450);
-        Assert.Equal(drops, gain > 0);
-        Assert.Equal((searchSeconds * 57) - (900 * 3e-5 * ((57 * 0.5) + 450)), gain, 0.5);
+        Assert.Equal(0.15, costs.RestSeconds(SearchModality.Text, 0.05), 1e-6);
+        Assert.Equal(0.5, costs.RestSeconds(SearchModality.Text, 0.5), 1e-6);
+    }
+
+    [Fact]
+    public void UnusedShare_IdleThenBusy_FollowsWithinASecond()
+    {
+        var costs = new CostModel();
+        Assert.Equal(0, costs.UnusedShare);
+        costs.ObservePressure(10, idle: true);
+        Assert.Equal(1, costs.UnusedShare, 1e-4);
+        for (int i = 0; i < 100; i++)
+        {
+            costs.ObservePressure(0.01, idle: false);
+        }
+
+        Assert.Equal(Math.Exp(-1), costs.UnusedShare, 1e-4);
     }
 }

@@ -60,6 +60,11 @@ public sealed class EngineTraceTests : IDisposable
         Assert.Equal([1, "Region", 2, "Text"], searches.SelectMany(span => Tags(span, "pixsearch.search.turn",
             "pixsearch.search.modality")));
 
+        // A turn's masks are one call of the decoder, after the words that began the search.
+        Activity[] masks = [.. _ended.Where(span => span.OperationName == "masks")];
+        Assert.Equal([1, 1, 2, 1], masks.SelectMany(span => Tags(span, "pixsearch.search.turn", "pixsearch.masks")));
+        Assert.All(masks, span => Assert.Equal((engine.SpanId, ActivityKind.Internal), (span.ParentSpanId, span.Kind)));
+
         // What the retriever itself does hangs under the search; searches lie inside of their session.
         Assert.Equal(searches.Select(span => (ActivitySpanId?)span.SpanId).ToArray(), retriever.Parents.ToArray());
         Assert.All(searches, span => Assert.True(span.StartTimeUtc >= engine.StartTimeUtc
@@ -75,7 +80,8 @@ public sealed class EngineTraceTests : IDisposable
         Activity failed = Assert.Single(_ended, span => span.Status == ActivityStatusCode.Error);
         Assert.Equal(["retrieve", "TimeoutException", "Text"],
             [failed.OperationName, .. Tags(failed, "error.type", "pixsearch.search.modality")]);
-        Assert.Equal(3, _ended.Count);
+        Assert.Equal(["engine", "masks", "masks", "retrieve", "retrieve"],
+            _ended.Select(span => span.OperationName).Order());
     }
 
     [Fact]

@@ -42,6 +42,15 @@ internal sealed class ToyModel : ISegmentingModel
     /// <summary>Whether the picture's slots must be computed in one step.</summary>
     public bool FullPicture { get; init; }
 
+    /// <summary>Slots between the picture and the question, as a conversation's history.</summary>
+    public int History { get; init; }
+
+    /// <summary>Whether each step reads all positions before it; off where only time is looked at.</summary>
+    public bool ReadsPages { get; init; } = true;
+
+    /// <summary>Told how many rows each step has; may let time pass.</summary>
+    public Action<int> OnStep { get; set; } = _ => { };
+
     /// <summary>Largest number of sequences in one step so far.</summary>
     public int BatchMax { get; private set; }
 
@@ -57,7 +66,8 @@ internal sealed class ToyModel : ISegmentingModel
     {
         int[] head = _tokenizer.Encode("USER:");
         IEnumerable<int> slots = picture is null ? [] : Enumerable.Range(0, PictureSlots).Select(k => ~k);
-        int[] all = [.. head, .. slots, .. _tokenizer.Encode(question), .. _tokenizer.Encode(" A:")];
+        int[] history = _tokenizer.Encode(new string('h', History));
+        int[] all = [.. head, .. slots, .. history, .. _tokenizer.Encode(question), .. _tokenizer.Encode(" A:")];
         return picture is null || !FullPicture
             ? new ModelPrompt(all)
             : new ModelPrompt(all, head.Length, head.Length + PictureSlots);
@@ -77,6 +87,7 @@ internal sealed class ToyModel : ISegmentingModel
         int rows = sequences.Sum(sequence => sequence.Count);
         Tensor logits = Backend.Zeros(new Shape(sequences.Count, vocabulary));
         Tensor hidden = Backend.Zeros(new Shape(rows, HiddenSize));
+        OnStep(rows);
         int row = 0;
         for (int s = 0; s < sequences.Count; s++)
         {
@@ -149,7 +160,7 @@ internal sealed class ToyModel : ISegmentingModel
         Require(sequence.Start <= from || sequence.Start >= to || to <= from, "a step begins inside the picture");
         Require(end <= from || end >= to || to <= from, "a step ends inside the picture");
         int hash = 1;
-        for (int p = 0; p < end; p++)
+        for (int p = ReadsPages ? 0 : sequence.Start; p < end; p++)
         {
             Span<float> cell = Cell(store, sequence.Pages.Span, p);
             if (p >= sequence.Start)
@@ -177,15 +188,16 @@ internal sealed class ToyModel : ISegmentingModel
         ReadOnlySpan<int> prompt = sequence.Prompt.Slots;
         int tail = _tokenizer.Encode(" A:").Length;
         int question = prompt.LastIndexOfAnyInRange(int.MinValue, -1) + 1;
-        question = question == 0 ? _tokenizer.Encode("USER:").Length : question;
+        question = (question == 0 ? _tokenizer.Encode("USER:").Length : question) + History;
         ReadOnlySpan<int> script = prompt[question..^tail];
         int written = 0;
         bool evidence = false;
+        (int begin, int end) = (_tokenizer.IdOf("<information>"), _tokenizer.IdOf("</information>"));
         foreach (int slot in sequence.Slots.Span[prompt.Length..])
         {
-            evidence |= slot == _tokenizer.IdOf("<information>");
+            evidence |= slot == begin;
             written += evidence ? 0 : 1;
-            evidence &= slot != _tokenizer.IdOf("</information>");
+            evidence &= slot != end;
         }
 
         logits[7] = float.NegativeInfinity;
