@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Orleans.Runtime;
 using PixSearch.Abstractions;
 using PixSearch.Grains.Contracts;
+using PixSearch.Grains.Feeds;
 using PixSearch.Grains.Placement;
 using PixSearch.Grains.Storage;
 
@@ -17,12 +19,14 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(200);
 
-    // Orleans tells a client nothing of a call that was under way to a silo that died: it would be waited for until its
-    // timeout. A session that lives is heard of three times as often as this.
-    private static readonly TimeSpan s_silence = 3 * WireEvents.HeartbeatPeriod;
-
-    // The same for calls: asked again when unanswered for this long, which is safe (see RetryAsync).
+    // Calls are made again when unanswered for this long, which is safe (see RetryAsync).
     private static readonly TimeSpan s_callAgain = TimeSpan.FromSeconds(3);
+
+    // Sessions that were started and not yet read: more than any gateway admits at a time.
+    private const int StartedMax = 4096;
+
+    private readonly EngineFeedSet _feeds = new(grains, time);
+    private readonly ConcurrentDictionary<string, Whereabouts> _started = new();
 
     /// <inheritdoc/>
     public async ValueTask<string> StartAsync(AnswerRequest request, CancellationToken cancellation)
@@ -33,8 +37,15 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
         await ReserveAsync(id, request.Reservation, cancellation);
         try
         {
-            await RetryAsync(() => grains.GetGrain<ISessionGrain>(id).StartAsync(WireEvents.ToMessage(request, hash)),
-                cancellation);
+            RequestMessage message = WireEvents.ToMessage(request, hash);
+            string engine = "";
+            await RetryAsync(async () => engine = await grains.GetGrain<ISessionGrain>(id).BeginAsync(message),
+                s_callAgain, cancellation);
+            if (_started.Count < StartedMax)
+            {
+                _started[id] = new Whereabouts(request.Reservation?.Account ?? "", engine);
+            }
+
             return id;
         }
         catch when (request.Reservation is not null)
@@ -49,78 +60,81 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     public async IAsyncEnumerable<SessionEvent> ReadAsync(string sessionId, long fromSequence,
         [EnumeratorCancellation] CancellationToken cancellation)
     {
-        string account = await store.FindAccountAsync(sessionId, cancellation)
-            ?? throw new PixException(PixErrorKind.NotFound, $"There is no session '{sessionId}'.");
-
+        Whereabouts session = _started.TryRemove(sessionId, out Whereabouts? started)
+            ? started
+            : new Whereabouts(await store.FindAccountAsync(sessionId, cancellation)
+                ?? throw new PixException(PixErrorKind.NotFound, $"There is no session '{sessionId}'."), null);
+        string? engine = session.Engine;
         long next = fromSequence;
         long failingSince = 0;
         while (true)
         {
-            Exception? loss = null;
-            var events = new StreamReader<EventMessage>(
-                left => grains.GetGrain<ISessionGrain>(sessionId).ReadAsync(next, left), cancellation);
-            try
+            engine ??= await LocateAsync(sessionId, cancellation);
+            (FeedReader? events, string reason) = await FollowAsync(engine, sessionId, next, cancellation);
+            long followedAt = time.GetTimestamp();
+            if (events is not null)
             {
-                while (loss is null)
+                try
                 {
-                    try
+                    while (await events.NextAsync(cancellation) is { } current)
                     {
-                        bool? found = await events.NextAsync(s_silence, time, cancellation);
-                        if (found is null)
+                        // What a moved session repeats is no news: its numbers say so.
+                        failingSince = 0;
+                        if (current.Sequence < next)
                         {
-                            loss = new TimeoutException($"nothing was heard for {s_silence.TotalSeconds} s");
                             continue;
                         }
 
-                        if (found is false)
+                        // Whoever reads settles, once: so it is settled even when the gateway that reserved is gone.
+                        if (session.Account.Length > 0 && current is Usage or Failed)
+                        {
+                            await SettleAsync(session.Account, sessionId, current is Usage usage ? usage.Tokens : 0,
+                                cancellation);
+                        }
+
+                        next = current.Sequence + 1;
+                        yield return current;
+                        if (WireEvents.IsLast(current))
                         {
                             yield break;
                         }
                     }
-                    catch (GrainErrorException error) when (error.Kind != PixErrorKind.Unavailable)
-                    {
-                        throw error.ToPixException();
-                    }
-                    catch (Exception error) when (IsLoss(error, cancellation))
-                    {
-                        loss = error;
-                        continue;
-                    }
+                }
+                finally
+                {
+                    events.Leave();
+                }
 
-                    // A sign of life; or what a moved session repeats: its numbers say so.
-                    failingSince = 0;
-                    if (events.Current.Sequence < next)
-                    {
-                        continue;
-                    }
+                if (events.End == FeedEnd.Over)
+                {
+                    yield break;
+                }
 
-                    // Whoever reads settles, once: so it is settled even when the gateway that reserved is gone.
-                    SessionEvent current = WireEvents.ToEvent(events.Current);
-                    if (account.Length > 0 && current is Usage or Failed)
-                    {
-                        await SettleAsync(account, sessionId, current is Usage usage ? usage.Tokens : 0, cancellation);
-                    }
-
-                    next = current.Sequence + 1;
-                    yield return current;
-                    if (WireEvents.IsLast(current))
-                    {
-                        yield break;
-                    }
+                if (events.End == FeedEnd.Behind)
+                {
+                    continue;
                 }
             }
-            finally
+
+            // A feed that lasted was heard of, though its session had nothing to say.
+            engine = null;
+            long now = time.GetTimestamp();
+            if (time.GetElapsedTime(followedAt, now) > 2 * EngineFeed.SilenceMax)
             {
-                events.Leave();
+                failingSince = 0;
             }
 
-            long now = time.GetTimestamp();
-            failingSince = failingSince == 0 ? now : failingSince;
+            if (failingSince == 0)
+            {
+                // The first time it is asked at once: a session that moved is known where it went.
+                failingSince = now;
+                continue;
+            }
+
             if (time.GetElapsedTime(failingSince, now) > s_patience)
             {
                 throw new PixException(PixErrorKind.Unavailable,
-                    $"Session '{sessionId}' could not be reached for {s_patience.TotalSeconds:0} s: {loss.Message}",
-                    loss)
+                    $"Session '{sessionId}' could not be reached for {s_patience.TotalSeconds:0} s: {reason}")
                 {
                     RetryAfter = TimeSpan.FromSeconds(5),
                 };
@@ -135,7 +149,7 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     {
         bool cancelled = false;
         await RetryAsync(async () => cancelled = await grains.GetGrain<ISessionGrain>(sessionId).CancelAsync(),
-            cancellation);
+            s_callAgain, cancellation);
         return cancelled;
     }
 
@@ -153,7 +167,7 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
         ITenantGrain ledger = grains.GetGrain<ITenantGrain>(wanted.Account);
         bool held = false;
         await RetryAsync(async () => held = await ledger.ReserveAsync(session, wanted.Tokens, wanted.Budget),
-            cancellation);
+            s_callAgain, cancellation);
         if (!held)
         {
             LedgerBalance balance = await ledger.BalanceAsync();
@@ -165,17 +179,42 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
     }
 
     private Task SettleAsync(string account, string session, long used, CancellationToken cancellation) =>
-        RetryAsync(() => grains.GetGrain<ITenantGrain>(account).SettleAsync(session, used), cancellation);
+        RetryAsync(() => grains.GetGrain<ITenantGrain>(account).SettleAsync(session, used), s_callAgain, cancellation);
+
+    /// <summary>Where a session is computed. Asked again sooner than other calls: its grain may be lost with its
+    /// engine, and the answer may take until membership knows.</summary>
+    private async Task<string> LocateAsync(string sessionId, CancellationToken cancellation)
+    {
+        string engine = "";
+        await RetryAsync(async () => engine = await grains.GetGrain<ISessionGrain>(sessionId).LocateAsync(),
+            EngineFeed.SilenceMax, cancellation);
+        return engine;
+    }
+
+    /// <summary>A reader of the session's events; null, and why, when they cannot be had from this engine
+    /// now.</summary>
+    private async Task<(FeedReader? Reader, string Reason)> FollowAsync(string engine, string sessionId, long next,
+        CancellationToken cancellation)
+    {
+        try
+        {
+            return (await _feeds.FollowAsync(engine, sessionId, next, cancellation), "its engine does not know it");
+        }
+        catch (Exception error) when (IsLoss(error, cancellation))
+        {
+            return (null, error.Message);
+        }
+    }
 
     /// <summary>Repeats a call while silos change; safe, since every call names its session.</summary>
-    private async Task RetryAsync(Func<Task> call, CancellationToken cancellation)
+    private async Task RetryAsync(Func<Task> call, TimeSpan again, CancellationToken cancellation)
     {
         long start = time.GetTimestamp();
         while (true)
         {
             try
             {
-                await call().WaitAsync(s_callAgain, time, cancellation);
+                await call().WaitAsync(again, time, cancellation);
                 return;
             }
             catch (GrainErrorException error) when (error.Kind != PixErrorKind.Unavailable || Expired(start))
@@ -202,6 +241,10 @@ public sealed class ClusterAnswerService(IGrainFactory grains, SessionStore stor
 
     private static bool IsLoss(Exception error, CancellationToken cancellation) =>
         !cancellation.IsCancellationRequested
-        && error is OrleansException or EnumerationAbortedException or TimeoutException or GrainErrorException
-            or OperationCanceledException;
+        && error is OrleansException or TimeoutException or GrainErrorException or OperationCanceledException;
+
+    /// <summary>What is known of a session without asking.</summary>
+    /// <param name="Account">What it is paid from; empty for none.</param>
+    /// <param name="Engine">Where it was put; null when that must be found out.</param>
+    private sealed record Whereabouts(string Account, string? Engine);
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text.Json;
 using Orleans.Runtime;
@@ -56,7 +55,7 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
         RgbImage? picture = await DecodeAsync(request, cancellation);
         UInt128 key = picture is null ? 0 : EngineRequest.KeyOf(request.Tenant, picture);
         LogEntry[] replay = [.. session.Entries.Select(entry => JsonSerializer.Deserialize<LogEntry>(entry)!)];
-        log.Own(session.Id, session.Epoch, replay.Length);
+        log.Own(session.Id, session.Epoch, session.Position);
         EventStream stream = await loop.SubmitAsync(new EngineRequest(session.Id, request, options, picture, key,
             replay, Activity.Current?.Context ?? default));
         double cost = EngineWishes.For(request, "").CostEstimate;
@@ -72,19 +71,8 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<SessionEvent> ReadAsync(string sessionId, long fromSequence,
-        [EnumeratorCancellation] CancellationToken cancellation)
-    {
-        if (!_held.TryGetValue(sessionId, out Held? held))
-        {
-            throw new PixException(PixErrorKind.NotFound, $"Session '{sessionId}' does not run on this silo.");
-        }
-
-        await foreach (SessionEvent next in held.Stream.ReadAsync(fromSequence, cancellation))
-        {
-            yield return next;
-        }
-    }
+    public EventStream? Find(string sessionId) =>
+        _held.TryGetValue(sessionId, out Held? held) && !held.Stream.IsAbandoned ? held.Stream : null;
 
     /// <inheritdoc/>
     public Task<bool> CancelAsync(string sessionId) => loop.CancelAsync(sessionId);

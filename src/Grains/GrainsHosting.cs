@@ -1,7 +1,9 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Orleans.Hosting;
+using Orleans.Placement;
 using Orleans.Runtime.Hosting;
+using PixSearch.Grains.Feeds;
 using PixSearch.Grains.Placement;
 
 namespace PixSearch.Grains;
@@ -14,7 +16,9 @@ public static class GrainsHosting
     public static ISiloBuilder AddPixSearchGrains(this ISiloBuilder silo)
     {
         silo.Services.AddSingleton<LoadView>();
+        silo.Services.AddSingleton<EventFeeds>();
         silo.Services.AddSingleton<IHostedService, LoadPublisher>();
+        silo.Services.AddPlacementFilter<EngineFilter, EngineFilterDirector>(ServiceLifetime.Singleton);
         silo.AddPlacementDirector<SiloKeyPlacement, SiloKeyDirector>();
         silo.AddPlacementDirector<ReplicaPlacement, ReplicaDirector>();
         silo.AddPlacementDirector<EnginePlacement, EngineDirector>();

@@ -1,5 +1,6 @@
 using PixSearch.Abstractions;
 using PixSearch.Grains.Contracts;
+using PixSearch.Inference.Engine;
 
 namespace PixSearch.Grains;
 
@@ -14,9 +15,9 @@ public interface IEngineHost
     /// first.</summary>
     Task RunAsync(StoredSession session, CancellationToken cancellation);
 
-    /// <summary>Events of a session that runs here; throws <see cref="PixErrorKind.NotFound"/> when it does
-    /// not.</summary>
-    IAsyncEnumerable<SessionEvent> ReadAsync(string sessionId, long fromSequence, CancellationToken cancellation);
+    /// <summary>The events of a session that runs here or ended here lately; null for any other, and for one that was
+    /// let go.</summary>
+    EventStream? Find(string sessionId);
 
     /// <summary>Ends a session; its resources are back when the task completes.</summary>
     Task<bool> CancelAsync(string sessionId);
@@ -37,6 +38,8 @@ public interface IEngineHost
 /// <param name="Epoch">The epoch under which its owner may write.</param>
 /// <param name="Request">What was asked, with the picture.</param>
 /// <param name="Entries">The inputs so far, in their JSON form, in order.</param>
+/// <param name="Position">Where its owner writes next; not the number of entries, since fences have positions
+/// too.</param>
 /// <param name="Over">Whether it ended.</param>
 public sealed record StoredSession(string Id, long Epoch, AnswerRequest Request, IReadOnlyList<string> Entries,
-    bool Over);
+    int Position, bool Over);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Runtime;
@@ -15,15 +14,15 @@ namespace PixSearch.Grains;
 /// replays its log.
 /// </summary>
 /// <remarks>
-/// Reentrant, since streamed reads interleave anyhow (enumeration calls are always-interleave); what must not
-/// overlap, choosing and
-/// starting an engine, is guarded by the grain's own gate. All of its state is in the store; losing the activation
-/// loses nothing, and the engine goes on meanwhile.
+/// Reentrant, since locating a session waits for other silos; what must not overlap, choosing and starting an engine,
+/// is guarded by the grain's own gate. All of its state is in the store; losing the activation loses nothing, and the
+/// engine goes on meanwhile.
 /// </remarks>
+[EngineFilter]
 [EnginePlacement]
 [Reentrant]
 internal sealed partial class SessionGrain(SessionStore store, LoadView view, IEngineHost local,
-    ILocalSiloDetails silo, TimeProvider time, ILogger<SessionGrain> log) : Grain, ISessionGrain
+    ILocalSiloDetails silo, ILogger<SessionGrain> log) : Grain, ISessionGrain
 {
     // An engine that refuses is not asked again for this session; with every engine asked once the session fails as
     // overloaded.
@@ -34,7 +33,7 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
     private string? _engine;
     private EngineWish? _wish;
 
-    public async Task StartAsync(RequestMessage request)
+    public async Task<string> BeginAsync(RequestMessage request)
     {
         AnswerRequest answer = WireEvents.ToRequest(request);
         _wish = EngineWishes.For(answer, request.PictureHash);
@@ -49,67 +48,39 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
             throw GrainErrorException.From(error);
         }
 
-        await PlaceAsync(lost: null, created);
+        return await PlaceAsync(lost: null, created);
     }
 
-    public async IAsyncEnumerable<EventMessage> ReadAsync(long fromSequence,
-        [EnumeratorCancellation] CancellationToken cancellation)
+    public async Task<string> LocateAsync()
     {
-        string id = this.GetPrimaryKeyString();
-        long next = fromSequence;
-        while (true)
+        string engine = _engine ?? await PlaceAsync(lost: null);
+        string reason;
+        bool unreachable = false;
+        try
         {
-            string engine = await EngineAsync();
-            var events = new StreamReader<EventMessage>(left => Open(engine, id, next, left), cancellation);
-            try
+            if (IsOwn(engine)
+                ? local.Find(this.GetPrimaryKeyString()) is not null
+                : await GrainFactory.GetGrain<IModelGrain>(engine).HoldsAsync(this.GetPrimaryKeyString()))
             {
-                while (true)
-                {
-                    bool? found;
-                    try
-                    {
-                        found = await events.NextAsync(WireEvents.HeartbeatPeriod, time, cancellation);
-                    }
-                    catch (Exception error) when (IsLoss(error, cancellation))
-                    {
-                        EngineLost(log, id, engine, next, error.Message);
-                        break;
-                    }
-
-                    if (found is null)
-                    {
-                        yield return WireEvents.Heartbeat;
-                        continue;
-                    }
-
-                    if (found is false)
-                    {
-                        break;
-                    }
-
-                    EventMessage current = events.Current;
-                    next = current.Sequence + 1;
-                    yield return current;
-                    if (WireEvents.IsLast(current))
-                    {
-                        yield break;
-                    }
-                }
-            }
-            finally
-            {
-                events.Leave();
+                return engine;
             }
 
-            // The stream broke, or ended without a last event: the engine dropped the session or is gone. Not so on a
-            // silo that leaves: its own calls break too, and the session must not be moved a second time from here.
-            if (local.IsDraining && !IsOwn(engine))
-            {
-                throw new GrainErrorException(PixErrorKind.Unavailable, "This silo is leaving; read again.");
-            }
-
-            await PlaceAsync(engine);
+            reason = "it let the session go";
         }
+        catch (Exception error) when (IsLoss(error))
+        {
+            // A silo that leaves cannot tell: its own calls break too, and the session must not be moved a second time
+            // from here.
+            if (local.IsDraining)
+            {
+                throw new GrainErrorException(PixErrorKind.Unavailable, "This silo is leaving; ask again.");
+            }
+
+            (reason, unreachable) = (error.Message, true);
+        }
+
+        EngineLost(log, this.GetPrimaryKeyString(), engine, reason);
+        return await PlaceAsync(engine, unreachable: unreachable);
     }
 
     public async Task<bool> CancelAsync()
@@ -120,52 +91,38 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
             return false;
         }
 
-        string engine = await EngineAsync();
+        string engine = _engine ?? await PlaceAsync(lost: null);
         return await GrainFactory.GetGrain<IModelGrain>(engine).CancelAsync(this.GetPrimaryKeyString());
     }
 
     private bool IsOwn(string engine) => engine == silo.SiloAddress.ToParsableString();
 
-    /// <summary>This silo's own engine is read directly: a message for each token would be the price of the
-    /// detour.</summary>
-    private IAsyncEnumerable<EventMessage> Open(string engine, string session, long next, CancellationToken left) =>
-        IsOwn(engine)
-            ? WireEvents.ToMessages(local.ReadAsync(session, next, left))
-            : GrainFactory.GetGrain<IModelGrain>(engine).ReadAsync(session, next, left);
-
-    private async Task<string> EngineAsync()
-    {
-        if (_engine is null)
-        {
-            await PlaceAsync(lost: null);
-        }
-
-        return _engine!;
-    }
-
-    /// <summary>Makes some engine run the session; does nothing when another caller already replaced the lost
-    /// one.</summary>
-    private async Task PlaceAsync(string? lost, bool created = false)
+    /// <summary>Makes some engine run the session and names it; another caller, or another activation, may have
+    /// replaced the lost one already.</summary>
+    private async Task<string> PlaceAsync(string? lost, bool created = false, bool unreachable = false)
     {
         await _gate.WaitAsync();
         try
         {
             if (_engine is not null && _engine != lost)
             {
-                return;
+                return _engine;
             }
 
-            _engine = lost is null && !created ? await KnownAsync() : null;
-            if (_engine is not null)
+            _engine = null;
+            string known = created ? "" : await KnownAsync();
+            if (known.Length > 0 && known != lost)
             {
-                return;
+                return _engine = known;
             }
 
             _wish ??= await store.FindWishAsync(this.GetPrimaryKeyString(), CancellationToken.None);
+
+            // An engine that only forgot a session of long ago can take it up again.
             var refused = new HashSet<string>();
-            if (lost is not null)
+            if (unreachable)
             {
-                refused.Add(lost);
+                refused.Add(lost!);
             }
 
             GrainErrorException? last = null;
@@ -176,24 +133,36 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
                     break;
                 }
 
+                bool answered = true;
                 try
                 {
-                    await GrainFactory.GetGrain<IModelGrain>(engine).RunAsync(this.GetPrimaryKeyString());
-                    _engine = engine;
-                    return;
+                    // Claimed only from whoever had it when it was looked up: two placements cannot both move it.
+                    bool claimed = await GrainFactory.GetGrain<IModelGrain>(engine)
+                        .TakeAsync(this.GetPrimaryKeyString(), known);
+                    return _engine = claimed ? engine : await KnownAsync();
                 }
                 catch (GrainErrorException error)
                     when (error.Kind is PixErrorKind.Overloaded or PixErrorKind.Unavailable)
                 {
                     last = error;
                 }
-                catch (Exception error) when (IsLoss(error, CancellationToken.None))
+                catch (Exception error) when (IsLoss(error))
                 {
+                    answered = false;
                     last = new GrainErrorException(PixErrorKind.Unavailable, $"The silo {engine} cannot be reached.",
                         1);
                 }
 
+                // Who refuses has claimed it all the same, and the next one takes it from there; who only failed to
+                // answer may be computing it.
                 refused.Add(engine);
+                string now = await KnownAsync();
+                if (now != known && (now != engine || !answered))
+                {
+                    return _engine = now;
+                }
+
+                known = now;
             }
 
             throw last ?? new GrainErrorException(PixErrorKind.Unavailable,
@@ -210,13 +179,11 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
     }
 
     /// <summary>
-    /// The engine that claimed the session last. A grain that comes up anew reads there: engines go on while grains
-    /// come and go, and claiming the session again would compute it twice.
+    /// The engine that claimed the session last; empty for none. A grain that comes up anew reads there: engines go on
+    /// while grains come and go, and claiming the session again would compute it twice.
     /// </summary>
-    private async Task<string?> KnownAsync() =>
-        await store.FindEngineAsync(this.GetPrimaryKeyString(), CancellationToken.None) is { Length: > 0 } known
-            ? known
-            : null;
+    private async Task<string> KnownAsync() =>
+        await store.FindEngineAsync(this.GetPrimaryKeyString(), CancellationToken.None) ?? "";
 
     /// <summary>
     /// The best engine that has not refused; this silo's own while no report is known; null when none is left that
@@ -248,12 +215,10 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
         return best;
     }
 
-    private static bool IsLoss(Exception error, CancellationToken cancellation) =>
-        !cancellation.IsCancellationRequested
-        && error is OrleansException or EnumerationAbortedException or TimeoutException or OperationCanceledException
-            or PixException { Kind: PixErrorKind.NotFound };
+    private static bool IsLoss(Exception error) =>
+        error is OrleansException or TimeoutException or OperationCanceledException;
 
     [LoggerMessage(LogLevel.Warning,
-        "Session {Session}: engine {Engine} was lost at event {Sequence} ({Reason}); moving")]
-    private static partial void EngineLost(ILogger log, string session, string engine, long sequence, string reason);
+        "Session {Session}: engine {Engine} was lost ({Reason}); moving")]
+    private static partial void EngineLost(ILogger log, string session, string engine, string reason);
 }

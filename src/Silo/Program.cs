@@ -19,8 +19,9 @@ var bench = new Option<bool>("--bench")
     { Description = "Measure the engine alone, then 1, 2 and 3 silos on loopback, then the loss of one; then end." };
 var clients = new Option<int>("--clients") { Description = "With --bench.", DefaultValueFactory = _ => 16 };
 var questions = new Option<int>("--questions") { Description = "With --bench.", DefaultValueFactory = _ => 128 };
+var silos = new Option<int>("--silos") { Description = "With --bench: at most.", DefaultValueFactory = _ => 3 };
 var root = new RootCommand("PixSearch silo: settings come from PIXSEARCH__* variables.")
-    { role, initialize, probe, bench, clients, questions };
+    { role, initialize, probe, bench, clients, questions, silos };
 root.SetAction(async (parsed, cancellation) =>
 {
     try
@@ -43,7 +44,7 @@ root.SetAction(async (parsed, cancellation) =>
         if (parsed.GetValue(bench))
         {
             var load = new BenchLoad(parsed.GetValue(clients), parsed.GetValue(questions));
-            await new ClusterBench(settings, load, Console.Out).RunAsync(cancellation);
+            await new ClusterBench(settings, load, parsed.GetValue(silos), Console.Out).RunAsync(cancellation);
             return 0;
         }
 

@@ -19,7 +19,7 @@ namespace PixSearch.Cluster.Processes;
 public sealed class ClusterFixture : IAsyncLifetime
 {
     private const int SiloCount = 3;
-    private const int StartsMax = 3;
+    private const int StartsMax = 6;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("pixsearch-cluster-").FullName;
     private readonly List<ClusterProcess> _silos = [];

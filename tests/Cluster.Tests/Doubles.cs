@@ -1,8 +1,8 @@
 using System.Collections.Concurrent;
-using System.Runtime.CompilerServices;
 using PixSearch.Abstractions;
 using PixSearch.Grains;
 using PixSearch.Grains.Contracts;
+using PixSearch.Inference.Engine;
 
 namespace PixSearch.Cluster.Tests;
 
@@ -37,16 +37,22 @@ internal sealed class EngineDouble(string silo) : IEngineHost
         return Task.CompletedTask;
     }
 
-    public async IAsyncEnumerable<SessionEvent> ReadAsync(string sessionId, long fromSequence,
-        [EnumeratorCancellation] CancellationToken cancellation)
+    /// <summary>Streams that a test writes itself; any other session has answered at once.</summary>
+    public ConcurrentDictionary<string, EventStream> Streams { get; } = new();
+
+    public EventStream? Find(string sessionId)
     {
-        SessionEvent[] events =
-            [new TextDelta("A flag.") { Sequence = 0 }, Used, new Finished(FinishReason.Stop) { Sequence = 2 }];
-        foreach (SessionEvent next in events.Where(next => next.Sequence >= fromSequence))
-        {
-            await Task.Yield();
-            yield return next;
-        }
+        EventStream stream = Streams.GetOrAdd(sessionId, _ => Answered());
+        return stream.IsAbandoned ? null : stream;
+    }
+
+    private static EventStream Answered()
+    {
+        var stream = new EventStream(bufferMax: 100, onRoom: () => { });
+        stream.Publish(new TextDelta("A flag.") { Sequence = 0 });
+        stream.Publish(Used);
+        stream.Publish(new Finished(FinishReason.Stop) { Sequence = 2 });
+        return stream;
     }
 
     public Task<bool> CancelAsync(string sessionId) => Task.FromResult(true);

@@ -11,12 +11,27 @@ namespace PixSearch.Grains.Contracts;
 [Alias("pixsearch.Request")]
 public sealed record RequestMessage([property: Id(0)] string Json, [property: Id(1)] string PictureHash);
 
-/// <summary>One event of a session.</summary>
-/// <param name="Sequence">Its number in the session.</param>
-/// <param name="Json">The event in its documented JSON form.</param>
+/// <summary>One event of a session on its way through a feed.</summary>
+/// <param name="Reader">The number under which its reader follows the session.</param>
+/// <param name="Sequence">Its number in the session; negative for the end of what this engine has of it.</param>
+/// <param name="Text">What a text event says, the kind of which there are most; null for the other kinds.</param>
+/// <param name="Json">Any other event in its documented JSON form, UTF-8.</param>
 [GenerateSerializer, Immutable]
-[Alias("pixsearch.Event")]
-public sealed record EventMessage([property: Id(0)] long Sequence, [property: Id(1)] string Json);
+[Alias("pixsearch.FeedEvent")]
+public readonly record struct FeedEvent([property: Id(0)] int Reader, [property: Id(1)] long Sequence,
+    [property: Id(2)] string? Text, [property: Id(3)] byte[]? Json)
+{
+    /// <summary>In place of a number: the engine let the session go, which goes on elsewhere.</summary>
+    public const long LetGo = -1;
+
+    /// <summary>In place of a number: the session ended before the number that was asked for.</summary>
+    public const long Over = -2;
+}
+
+/// <summary>What was new in a feed, each session's events in order; empty for a sign of life.</summary>
+[GenerateSerializer, Immutable]
+[Alias("pixsearch.EventBatch")]
+public sealed record EventBatch([property: Id(0)] FeedEvent[] Events);
 
 /// <summary>What an engine holds and how busy it is; published about once a second.</summary>
 [GenerateSerializer, Immutable]

@@ -96,19 +96,36 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
         return await command.ExecuteNonQueryAsync(cancellation) == 1;
     }
 
-    /// <summary>Takes ownership for an engine: raises the epoch and returns everything. Null when there is no such
-    /// session.</summary>
-    public Task<StoredSession?> ClaimAsync(string id, string engine, CancellationToken cancellation) =>
-        PatientlyAsync(() => ClaimOnceAsync(id, engine, cancellation), cancellation);
+    /// <summary>
+    /// Takes ownership for an engine from the one that claimed it last (empty for none, null for whichever): raises the
+    /// epoch and returns everything. Null when there is no such session, or another engine has it.
+    /// </summary>
+    public Task<StoredSession?> ClaimAsync(string id, string engine, string? from, CancellationToken cancellation)
+    {
+        // A claim whose answer was lost has made this engine the last one.
+        string[]? owners = from is null ? null : [from];
+        return PatientlyAsync(async () =>
+        {
+            string[]? last = owners;
+            owners = from is null ? null : [from, engine];
+            return await ClaimOnceAsync(id, engine, last, cancellation);
+        }, cancellation);
+    }
 
-    private async Task<StoredSession?> ClaimOnceAsync(string id, string engine, CancellationToken cancellation)
+    private async Task<StoredSession?> ClaimOnceAsync(string id, string engine, string[]? last,
+        CancellationToken cancellation)
     {
         await using NpgsqlConnection connection = await database.OpenConnectionAsync(cancellation);
         await using var claim = new NpgsqlCommand(
-            "UPDATE pix_session SET epoch = epoch + 1, engine = $2 WHERE id = $1 "
+            "UPDATE pix_session SET epoch = epoch + 1, engine = $2 WHERE id = $1 AND ($3 IS NULL OR engine = ANY($3)) "
             + "RETURNING epoch, request, picture_hash, over", connection);
         claim.Parameters.Add(new() { Value = id });
         claim.Parameters.Add(new() { Value = engine });
+        claim.Parameters.Add(new()
+        {
+            Value = (object?)last ?? DBNull.Value,
+            NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text,
+        });
         long epoch;
         string request, hash;
         bool over;
@@ -122,13 +139,16 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
             (epoch, request, hash, over) = (row.GetInt64(0), row.GetString(1), row.GetString(2), row.GetBoolean(3));
         }
 
-        // Read after the claim: nobody else can append any more.
-        await using var read = new NpgsqlCommand(
-            "SELECT entry FROM pix_session_entry WHERE session_id = $1 ORDER BY position", connection);
-        read.Parameters.Add(new() { Value = id });
+        // Nobody has written before the first claim.
         var entries = new List<string>();
-        await using (NpgsqlDataReader row = await read.ExecuteReaderAsync(cancellation))
+        int position = 0;
+        if (epoch > 1)
         {
+            position = await FenceAsync(connection, id, epoch, cancellation) + 1;
+            await using var read = new NpgsqlCommand("SELECT entry FROM pix_session_entry "
+                + "WHERE session_id = $1 AND entry IS NOT NULL ORDER BY position", connection);
+            read.Parameters.Add(new() { Value = id });
+            await using NpgsqlDataReader row = await read.ExecuteReaderAsync(cancellation);
             while (await row.ReadAsync(cancellation))
             {
                 entries.Add(row.GetString(0));
@@ -137,7 +157,44 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
 
         AnswerRequest answer = JsonSerializer.Deserialize<AnswerRequest>(request, s_json)!;
         return new StoredSession(id, epoch, answer with { Picture = await GetPictureAsync(hash, cancellation) },
-            entries, over);
+            entries, position, over);
+    }
+
+    /// <summary>
+    /// Takes the position at which the last owner would write next; returns it. Whoever claimed the session in between
+    /// is its owner, and this claim is void.
+    /// </summary>
+    private static async Task<int> FenceAsync(NpgsqlConnection connection, string id, long epoch,
+        CancellationToken cancellation)
+    {
+        while (true)
+        {
+            // Not in the claim's own transaction: the last owner's append may wait for the claimed row and be waited
+            // for here. Its statement may take the position first; then the fence goes behind what it wrote.
+            await using var fence = new NpgsqlCommand("""
+                WITH own AS (SELECT epoch = $2 AS still FROM pix_session WHERE id = $1),
+                placed AS (
+                    INSERT INTO pix_session_entry (session_id, position, epoch, entry)
+                    SELECT $1, 1 + coalesce((SELECT max(position) FROM pix_session_entry WHERE session_id = $1), -1),
+                        $2, NULL
+                    FROM own WHERE own.still
+                    ON CONFLICT (session_id, position) DO NOTHING RETURNING position)
+                SELECT (SELECT still FROM own), (SELECT position FROM placed)
+                """, connection);
+            fence.Parameters.Add(new() { Value = id });
+            fence.Parameters.Add(new() { Value = epoch });
+            await using NpgsqlDataReader row = await fence.ExecuteReaderAsync(cancellation);
+            await row.ReadAsync(cancellation);
+            if (!row.GetBoolean(0))
+            {
+                throw new PixException(PixErrorKind.Unavailable, $"Session '{id}' was claimed by another engine.");
+            }
+
+            if (!row.IsDBNull(1))
+            {
+                return row.GetInt32(1);
+            }
+        }
     }
 
     /// <summary>Tenant, model and state of a session; null when there is none.</summary>
@@ -191,6 +248,10 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
     /// Appends entries of many sessions in one statement. Returns the sessions whose epoch is no longer theirs:
     /// nothing of them was written, and their engine must drop them.
     /// </summary>
+    /// <remarks>
+    /// The fence is the table's own key: whoever claims a session takes the position at which its last owner would go
+    /// on, so that a plain insert fails, whole, when one of its sessions has been claimed. Only then is it asked which.
+    /// </remarks>
     public async Task<IReadOnlyList<string>> AppendAsync(IReadOnlyList<EntryWrite> writes)
     {
         if (writes.Count == 0)
@@ -198,6 +259,43 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
             return [];
         }
 
+        try
+        {
+            return await AppendOwnAsync(writes);
+        }
+        catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            return await AppendCheckedAsync(writes);
+        }
+    }
+
+    private async Task<IReadOnlyList<string>> AppendOwnAsync(IReadOnlyList<EntryWrite> writes)
+    {
+        // Two statements' texts, since only every few steps end a session.
+        const string Insert = """
+            INSERT INTO pix_session_entry (session_id, position, epoch, entry)
+            SELECT session_id, position, epoch, entry
+            FROM unnest($1::text[], $2::bigint[], $3::int[], $4::json[]) AS t (session_id, epoch, position, entry)
+            WHERE entry IS NOT NULL
+            """;
+        const string InsertAndEnd = $"""
+            WITH added AS ({Insert}),
+            last AS (SELECT session_id, epoch FROM unnest($1::text[], $2::bigint[], $5::bool[])
+                AS t (session_id, epoch, last) WHERE last),
+            ended AS (
+                UPDATE pix_session s SET over = true FROM last
+                WHERE s.id = last.session_id AND s.epoch = last.epoch RETURNING s.id)
+            SELECT session_id FROM last WHERE session_id NOT IN (SELECT id FROM ended)
+            """;
+        bool ends = writes.Any(write => write.Last);
+        await using NpgsqlCommand command = database.CreateCommand(ends ? InsertAndEnd : Insert);
+        AddColumns(command, writes, ends);
+        return await ReadNamesAsync(command);
+    }
+
+    private async Task<IReadOnlyList<string>> AppendCheckedAsync(IReadOnlyList<EntryWrite> writes)
+    {
+        // What is there already was written by the same owner, whose answer got lost; or the session is not its own.
         await using NpgsqlCommand command = database.CreateCommand("""
             WITH given AS (
                 SELECT * FROM unnest($1::text[], $2::bigint[], $3::int[], $4::json[], $5::bool[])
@@ -215,6 +313,12 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
                 WHERE g.last AND s.id = g.session_id AND s.epoch = g.epoch)
             SELECT DISTINCT session_id FROM given WHERE session_id NOT IN (SELECT id FROM owned)
             """);
+        AddColumns(command, writes, ends: true);
+        return await ReadNamesAsync(command);
+    }
+
+    private static void AddColumns(NpgsqlCommand command, IReadOnlyList<EntryWrite> writes, bool ends)
+    {
         command.Parameters.Add(new() { Value = writes.Select(write => write.SessionId).ToArray() });
         command.Parameters.Add(new() { Value = writes.Select(write => write.Epoch).ToArray() });
         command.Parameters.Add(new() { Value = writes.Select(write => write.Position).ToArray() });
@@ -223,15 +327,22 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
             Value = writes.Select(write => write.Entry).ToArray(),
             NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Json,
         });
-        command.Parameters.Add(new() { Value = writes.Select(write => write.Last).ToArray() });
-        var lost = new List<string>();
+        if (ends)
+        {
+            command.Parameters.Add(new() { Value = writes.Select(write => write.Last).ToArray() });
+        }
+    }
+
+    private static async Task<IReadOnlyList<string>> ReadNamesAsync(NpgsqlCommand command)
+    {
+        var names = new List<string>();
         await using NpgsqlDataReader row = await command.ExecuteReaderAsync();
         while (await row.ReadAsync())
         {
-            lost.Add(row.GetString(0));
+            names.Add(row.GetString(0));
         }
 
-        return lost;
+        return names;
     }
 
     private async Task<ReadOnlyMemory<byte>> GetPictureAsync(string hash, CancellationToken cancellation)

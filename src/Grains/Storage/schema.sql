@@ -16,14 +16,17 @@ CREATE TABLE IF NOT EXISTS pix_session (
 ALTER TABLE pix_session ADD COLUMN IF NOT EXISTS engine text NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS pix_session_open ON pix_session (created_at) WHERE NOT over;
 
--- The inputs of a session, in order: replayed, they give the same events.
+-- The inputs of a session, in order: replayed, they give the same events. An entry of NULL is a fence: a claim took the
+-- position at which the last owner would have written next. No foreign key: it would cost every token a locked row.
 CREATE TABLE IF NOT EXISTS pix_session_entry (
-    session_id text NOT NULL REFERENCES pix_session (id) ON DELETE CASCADE,
+    session_id text NOT NULL,
     position integer NOT NULL,
     epoch bigint NOT NULL,
-    entry json NOT NULL,
+    entry json,
     PRIMARY KEY (session_id, position)
 );
+ALTER TABLE pix_session_entry ALTER COLUMN entry DROP NOT NULL;
+ALTER TABLE pix_session_entry DROP CONSTRAINT IF EXISTS pix_session_entry_session_id_fkey;
 
 -- Encoded pictures, once each.
 CREATE TABLE IF NOT EXISTS pix_picture (

@@ -13,6 +13,7 @@ public sealed class EventStream(int bufferMax, Action onRoom)
     private readonly Lock _lock = new();
     private readonly List<SessionEvent> _events = [];
     private TaskCompletionSource? _waiting;
+    private Action? _published;
     private int _read;
     private bool _closed;
 
@@ -40,6 +41,18 @@ public sealed class EventStream(int bufferMax, Action onRoom)
         }
     }
 
+    /// <summary>Whether it ended without a last event: the session goes on elsewhere.</summary>
+    public bool IsAbandoned
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _closed && _events is not [.., Finished or Failed];
+            }
+        }
+    }
+
     /// <summary>All events so far, copied.</summary>
     public IReadOnlyList<SessionEvent> Snapshot()
     {
@@ -53,14 +66,17 @@ public sealed class EventStream(int bufferMax, Action onRoom)
     public void Publish(SessionEvent added)
     {
         TaskCompletionSource? waiting;
+        Action? published;
         lock (_lock)
         {
             _events.Add(added);
             _closed |= added is Finished or Failed;
             (waiting, _waiting) = (_waiting, null);
+            published = _published;
         }
 
         waiting?.SetResult();
+        published?.Invoke();
     }
 
     /// <summary>
@@ -70,13 +86,59 @@ public sealed class EventStream(int bufferMax, Action onRoom)
     public void Abandon()
     {
         TaskCompletionSource? waiting;
+        Action? published;
         lock (_lock)
         {
             _closed = true;
             (waiting, _waiting) = (_waiting, null);
+            published = _published;
         }
 
         waiting?.SetResult();
+        published?.Invoke();
+    }
+
+    /// <summary>
+    /// For whoever follows many streams: called at once, then after each event and at the end, on the engine's thread,
+    /// so that it may only note that there is something to <see cref="Take"/>.
+    /// </summary>
+    public void Subscribe(Action published)
+    {
+        lock (_lock)
+        {
+            _published += published;
+        }
+
+        published();
+    }
+
+    /// <summary>Ends <see cref="Subscribe"/>; one call may still be under way.</summary>
+    public void Unsubscribe(Action published)
+    {
+        lock (_lock)
+        {
+            _published -= published;
+        }
+    }
+
+    /// <summary>
+    /// Takes the events that are there from a sequence number on, at most so many, without waiting. True: the stream is
+    /// at its end after them.
+    /// </summary>
+    public bool Take(long from, int countMax, List<SessionEvent> into)
+    {
+        bool ended;
+        int end;
+        lock (_lock)
+        {
+            int at = (int)Math.Clamp(from, 0, _events.Count);
+            end = Math.Min(_events.Count, at + countMax);
+            into.AddRange(_events.GetRange(at, end - at));
+            ended = _closed && end == _events.Count;
+        }
+
+        MarkRead(end);
+        return ended;
     }
 
     /// <summary>Events from a sequence number on, past ones first, until the last one.</summary>

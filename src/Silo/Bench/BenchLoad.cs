@@ -10,9 +10,6 @@ internal sealed record BenchLoad(int Clients, int Questions)
 {
     private const string Words = "the flag on the left of the red drum and the apple in the middle of the picture ";
 
-    /// <summary>The same number of clients, each of which asks one question.</summary>
-    public BenchLoad Once => this with { Questions = Clients };
-
     /// <summary>Runs the load; throws when an answer does not come to its end.</summary>
     public Task<Measurement> RunAsync(Func<string, Task<Sample>> ask) => RunAsync(ask, repeats: 3);
 

@@ -43,6 +43,12 @@ internal sealed class BenchProcesses : IAsyncDisposable
         }
     }
 
+    /// <summary>Processor seconds that the silos have taken so far.</summary>
+    public double SilosCpu => _processes[..^1].Sum(Cpu);
+
+    /// <summary>Processor seconds that the gateway has taken so far.</summary>
+    public double GatewayCpu => Cpu(_processes[^1]);
+
     /// <summary>Kills a silo as a crash would.</summary>
     public void KillOne() => _processes[0].Kill();
 
@@ -59,6 +65,12 @@ internal sealed class BenchProcesses : IAsyncDisposable
             await process.WaitForExitAsync();
             process.Dispose();
         }
+    }
+
+    private static double Cpu(Process process)
+    {
+        process.Refresh();
+        return process.HasExited ? 0 : process.TotalProcessorTime.TotalSeconds;
     }
 
     private async Task<string> StartAsync(SiloSettings settings, string cluster, string role,

@@ -19,46 +19,26 @@ using TextDelta = PixSearch.Abstractions.TextDelta;
 namespace PixSearch.Silo.Bench;
 
 /// <summary>
-/// What a cluster costs and gains on this machine: the same rehearsed questions to the engine alone, through the front
-/// doors of one process (what <c>px serve</c> is), then through a gateway and one, two and three silos, each a process
-/// of its own on loopback; at last a silo is killed under load.
+/// What a cluster costs and gains on this machine: the same rehearsed questions to the engine alone and through the
+/// front doors of one process (what <c>px serve</c> is), in turns with a gateway and one, two and three silos, each a
+/// process of its own on loopback; at last a silo is killed under load.
 /// </summary>
-internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, TextWriter output)
+internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, int silosMax, TextWriter output)
 {
-    private const int SilosMax = 3;
+    // Each pair is measured in turns, so that both see the same machine; the middle one is printed.
+    private const int Rounds = 3;
 
     private readonly SiloSettings _settings = settings with { Rehearsal = true, Indexes = "" };
-    private Row? _served;
 
     /// <summary>Runs everything and prints a line for each measurement.</summary>
     public async Task RunAsync(CancellationToken cancellation)
     {
-        await using (NpgsqlDataSource database = NpgsqlDataSource.Create(_settings.Postgres))
-        {
-            await new SessionStore(database).InitializeAsync(cancellation);
-        }
+        await using NpgsqlDataSource database = NpgsqlDataSource.Create(_settings.Postgres);
+        await new SessionStore(database).InitializeAsync(cancellation);
+        DatabaseCpu databaseCpu = await DatabaseCpu.OpenAsync(database, cancellation);
+        await output.WriteLineAsync($"{load.Questions} questions, {load.Clients} at a time, {Rounds} rounds; then "
+            + "short ones, one at a time; + is what is added to one process; us of processor time for each text");
 
-        await output.WriteLineAsync($"{load.Questions} questions, {load.Clients} at a time; then short ones, one at a "
-            + "time; + is what is added to one process");
-        await EmbeddedAsync(cancellation);
-        for (int silos = 1; silos <= SilosMax; silos++)
-        {
-            await using BenchProcesses cluster = await BenchProcesses.StartAsync(_settings, silos, cancellation);
-            using var channel = new GrpcChannel(cluster.Grpc);
-            await PrintAsync($"{silos} silo{(silos > 1 ? "s" : "")}",
-                await MeasureAsync(question => AskAsync(channel, question, cancellation)));
-            if (silos == SilosMax)
-            {
-                double pause = await LoseAsync(cluster, channel, cancellation);
-                await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
-                    $"one of {silos} silos killed: longest pause of a stream {pause:0.0} s, all answers complete"));
-            }
-        }
-    }
-
-    /// <summary>The engine by itself, then behind the doors.</summary>
-    private async Task EmbeddedAsync(CancellationToken cancellation)
-    {
         using IBackend backend = SiloBackend.Create(_settings.Backend);
         string folder = Path.Combine(_settings.Models, _settings.DefaultModel);
         using ISegmentingModel model = ModelFolder.Load(backend, folder);
@@ -66,43 +46,85 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, TextWr
         var defaults = new EngineOptions();
         int pages = Math.Max(defaults.PageCount, 16 * model.ContextLength / defaults.PageSize);
         EngineOptions options = defaults with { PageCount = pages };
-        await using (var loop = new EngineLoop(served, new NoSearches(), options, TimeProvider.System,
-            new NoSessionLog()))
-        {
-            await PrintAsync("engine alone", await MeasureAsync(AskLoopAsync));
-
-            async Task<Sample> AskLoopAsync(string question)
-            {
-                var sample = new Sample();
-                EventStream events = await loop.SubmitAsync(new EngineRequest(Guid.NewGuid().ToString("N"),
-                    new AnswerRequest { Question = question },
-                    new SessionOptions { Mode = Abstractions.SearchMode.None }, null, 0));
-                await foreach (SessionEvent next in events.ReadAsync(0, cancellation))
-                {
-                    sample.Add(next is TextDelta, next is Finished);
-                }
-
-                return sample;
-            }
-        }
+        await EngineAloneAsync(served, options, cancellation);
 
         await using var node = new EmbeddedNode([served], new NoSearches(), [], new NodeOptions { Engine = options });
         await using var gateway = new GatewayServer(
             new GatewayOptions { Host = "127.0.0.1", Port = 0, GrpcPort = 0, DrainGrace = TimeSpan.Zero },
             new GatewayServices(node, node, null, null));
         await gateway.StartAsync(cancellation);
-        using var channel = new GrpcChannel(gateway.GrpcAddress);
-        _served = await MeasureAsync(question => AskAsync(channel, question, cancellation));
-        await PrintAsync("one process", _served);
+        using var door = new GrpcChannel(gateway.GrpcAddress);
+        for (int silos = 1; silos <= silosMax; silos++)
+        {
+            await using BenchProcesses cluster = await BenchProcesses.StartAsync(_settings, silos, cancellation);
+            using var channel = new GrpcChannel(cluster.Grpc);
+            await CompareAsync(silos, door, channel, () => [OwnCpu(), cluster.GatewayCpu, cluster.SilosCpu,
+                databaseCpu.Seconds], cancellation);
+            if (silos == 3)
+            {
+                double pause = await LoseAsync(cluster, channel, cancellation);
+                await output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+                    $"one of {silos} silos killed: longest pause of a stream {pause:0.0} s, all answers complete"));
+            }
+        }
+
         await gateway.StopAsync();
     }
 
-    private async Task<Row> MeasureAsync(Func<string, Task<Sample>> ask)
+    private async Task CompareAsync(int silos, GrpcChannel door, GrpcChannel channel, Func<double[]> cpu,
+        CancellationToken cancellation)
     {
+        var ones = new List<Row>();
+        var many = new List<Row>();
+
         // Once through, for code that is compiled and connections that are opened on first use.
-        await load.Once.RunAsync(ask);
-        return new Row(await load.RunAsync(ask), await load.RunShortAsync(ask));
+        await load.RunAsync(question => AskAsync(door, question, cancellation));
+        await load.RunAsync(question => AskAsync(channel, question, cancellation));
+        for (int round = 0; round < Rounds; round++)
+        {
+            ones.Add(await MeasureAsync(question => AskAsync(door, question, cancellation), () => [OwnCpu(), 0, 0, 0]));
+            many.Add(await MeasureAsync(question => AskAsync(channel, question, cancellation), cpu));
+        }
+
+        Row one = Middle(ones);
+        await PrintAsync("one process", one, null);
+        await PrintAsync($"{silos} silo{(silos > 1 ? "s" : "")}", Middle(many), one);
     }
+
+    private async Task EngineAloneAsync(ISegmentingModel served, EngineOptions options, CancellationToken cancellation)
+    {
+        await using var loop = new EngineLoop(served, new NoSearches(), options, TimeProvider.System,
+            new NoSessionLog());
+        await load.RunAsync(AskLoopAsync);
+        await PrintAsync("engine alone", await MeasureAsync(AskLoopAsync, () => [OwnCpu(), 0, 0, 0]), null);
+
+        async Task<Sample> AskLoopAsync(string question)
+        {
+            var sample = new Sample();
+            EventStream events = await loop.SubmitAsync(new EngineRequest(Guid.NewGuid().ToString("N"),
+                new AnswerRequest { Question = question },
+                new SessionOptions { Mode = Abstractions.SearchMode.None }, null, 0));
+            await foreach (SessionEvent next in events.ReadAsync(0, cancellation))
+            {
+                sample.Add(next is TextDelta, next is Finished);
+            }
+
+            return sample;
+        }
+    }
+
+    private async Task<Row> MeasureAsync(Func<string, Task<Sample>> ask, Func<double[]> cpu)
+    {
+        double[] before = cpu();
+        Measurement many = await load.RunAsync(ask);
+        double texts = many.EventsPerSecond * load.Questions / many.QuestionsPerSecond;
+        double[] each = [.. cpu().Zip(before, (now, then) => (now - then) / texts * 1e6)];
+        return new Row(many, await load.RunShortAsync(ask), each);
+    }
+
+    private static Row Middle(List<Row> rows) => rows.OrderBy(row => row.Cpu.Sum()).ElementAt(rows.Count / 2);
+
+    private static double OwnCpu() => Environment.CpuUsage.TotalTime.TotalSeconds;
 
     private async Task<double> LoseAsync(BenchProcesses cluster, GrpcChannel channel, CancellationToken cancellation)
     {
@@ -134,26 +156,34 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, TextWr
         return sample;
     }
 
-    private Task PrintAsync(string name, Row row)
+    private Task PrintAsync(string name, Row row, Row? one)
     {
         Measurement many = row.Many;
         string added = "";
-        if (_served is { } one && one != row)
+        if (one is not null)
         {
             double texts = 1 / many.EventsPerSecond;
             double before = 1 / one.Many.EventsPerSecond;
             added = string.Create(CultureInfo.InvariantCulture,
                 $"  + {(texts - before) * 1e6,4:0} us/text ({(texts / before) - 1:+0.0%;-0.0%}), "
+                + $"+ {row.Cpu.Sum() - one.Cpu.Sum(),4:0} us of processor time "
+                + $"({(row.Cpu.Sum() / one.Cpu.Sum()) - 1:+0.0%;-0.0%}), "
                 + $"+ {(row.Short.SecondsPerQuestion - one.Short.SecondsPerQuestion) * 1000:0.0} ms/question");
         }
 
         return output.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
             $"{name,-12} {many.QuestionsPerSecond,6:0.00} questions/s {many.EventsPerSecond,6:0} texts/s, first text "
-            + $"{many.FirstText * 1000,5:0} ms; short question {row.Short.SecondsPerQuestion * 1000,5:0.0} ms{added}"));
+            + $"{many.FirstText * 1000,5:0} ms; short question {row.Short.SecondsPerQuestion * 1000,5:0.0} ms; "
+            + $"processor {row.Cpu.Sum(),4:0} us (clients {row.Cpu[0]:0}, gateway {row.Cpu[1]:0}, "
+            + $"silos {row.Cpu[2]:0}, database {row.Cpu[3]:0}){added}"));
     }
 
     /// <summary>Many questions at a time, and short ones one after the other.</summary>
-    private sealed record Row(Measurement Many, Measurement Short);
+    /// <param name="Many">The former.</param>
+    /// <param name="Short">The latter.</param>
+    /// <param name="Cpu">Microseconds of processor time for each text of the former: this process (clients, and the
+    /// engine where it is here), gateway, silos, database.</param>
+    private sealed record Row(Measurement Many, Measurement Short, double[] Cpu);
 
     private sealed class NoSearches : IRetriever
     {
