@@ -19,6 +19,12 @@ internal sealed class ModelGrain(IEngineHost engine, EventFeeds feeds, SessionSt
     {
         try
         {
+            if (engine.IsDraining)
+            {
+                // Before the claim: a claim by who then refuses moves the session twice.
+                throw new PixException(PixErrorKind.Unavailable, "This silo is leaving and takes no session.");
+            }
+
             StoredSession? session = await store.ClaimAsync(sessionId, this.GetPrimaryKeyString(), from,
                 CancellationToken.None);
             if (session is null)
