@@ -46,7 +46,8 @@ public sealed class QaRunnerTests : IDisposable
         Assert.Equal(("region", "The flag", "flag:FJ"), (search.Modality, search.Query, search.TopEntity));
         Assert.Equal(["d1", "d2"], search.Documents);
         Assert.Equal(new QaGold("region", "flag:FJ", true), Assert.Single(record.Gold));
-        Assert.Equal(new QaMask("flag:FJ", "flag", 4, 8), Assert.Single(record.Masks));
+        Assert.Equal(new QaMask("flag:FJ", "flag", 4, 8, RleCodec.Encode(Mask(0, 4)).Counts),
+            Assert.Single(record.Masks));
         Assert.Null(record.Error);
     }
 
@@ -74,7 +75,8 @@ public sealed class QaRunnerTests : IDisposable
             new MaskFound(2, RleCodec.Encode(Mask(0, 8)), default, 0.9f, "the  FLAG") { Sequence = 1 },
             new TextDelta("I don't know.") { Sequence = 2 },
             new Finished(FinishReason.Stop) { Sequence = 3 });
-        Assert.Equal(new QaMask("flag:FJ", "flag", 8, 8), Assert.Single(record.Masks));
+        Assert.Equal(new QaMask("flag:FJ", "flag", 8, 8, RleCodec.Encode(Mask(0, 8)).Counts),
+            Assert.Single(record.Masks));
         Assert.Equal(Verdict.Missing, record.Verdict);
     }
 
