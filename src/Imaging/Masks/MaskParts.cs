@@ -9,7 +9,8 @@ namespace PixSearch.Imaging.Masks;
 public static class MaskParts
 {
     // Parts are told apart on a coarse grid: noise of a mask decoder is a cell of its grid (64 to 256 along a side),
-    // and the cost is bounded whatever the picture's size, since the engine's thread pays it.
+    // and looking for parts costs the same whatever the picture's size, since the engine's thread pays it. Pixels are
+    // only counted and copied, by cells.
     private const int Grid = 128;
 
     /// <summary>The largest part of a mask, at 1/128 of the longer side: what is left after parts and bridges less than
@@ -34,9 +35,14 @@ public static class MaskParts
         for (int y = 0; y < mask.Height; y++)
         {
             int row = y / cell * width;
-            for (int x = 0; x < mask.Width; x++)
+            for (int x = 0; x < width; x++)
             {
-                part.Bits[(y * mask.Width) + x] = near[row + (x / cell)] ? mask.Bits[(y * mask.Width) + x] : (byte)0;
+                if (near[row + x])
+                {
+                    int at = (y * mask.Width) + (x * cell);
+                    int count = Math.Min(cell, mask.Width - (x * cell));
+                    mask.Bits.Slice(at, count).CopyTo(part.Bits[at..]);
+                }
             }
         }
 
@@ -51,9 +57,12 @@ public static class MaskParts
         {
             ReadOnlySpan<byte> row = mask.Bits.Slice(y * mask.Width, mask.Width);
             Span<int> cells = pixels.AsSpan(y / cell * width, width);
-            for (int x = 0; x < row.Length; x++)
+            for (int x = 0; x < width; x++)
             {
-                cells[x / cell] += row[x];
+                foreach (byte bit in row.Slice(x * cell, Math.Min(cell, row.Length - (x * cell))))
+                {
+                    cells[x] += bit;
+                }
             }
         }
 

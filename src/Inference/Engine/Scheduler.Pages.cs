@@ -57,10 +57,10 @@ internal sealed partial class Scheduler
     }
 
     /// <summary>
-    /// Takes what a session lacks from paused ones, those that are away longest first, if that uses more of the
-    /// engine's time than the rows cost that must be computed again: all of it or nothing.
+    /// Takes what somebody lacks of these pages from paused sessions, those that are away longest first, if that uses
+    /// more of the engine's time than the rows cost that must be computed again: all of it or nothing.
     /// </summary>
-    private bool TryEvict(EngineSession needy, int pages, Func<EngineSession, double> searchingSeconds)
+    private bool TryEvict(int pages, Func<EngineSession, double> searchingSeconds)
     {
         if (options.PausePolicy != PausePolicy.Cost)
         {
@@ -125,7 +125,7 @@ internal sealed partial class Scheduler
 
         if (victim is null)
         {
-            return TryEvict(needy, pages, searchingSeconds) || TakeFromLastPaused();
+            return TryEvict(pages, searchingSeconds) || TakeFromLastPaused();
         }
 
         Preemptions++;

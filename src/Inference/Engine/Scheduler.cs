@@ -161,7 +161,7 @@ internal sealed partial class Scheduler(EngineOptions options, PagePool pool, Te
 
             MatchPrefix(session);
             int pages = PagesFor(session.Target) - session.PageCount;
-            bool fits = pool.PagesAvailable >= pages || TryEvict(session, pages, searchingSeconds);
+            bool fits = pool.PagesAvailable >= pages || TryEvict(pages, searchingSeconds);
 
             // The first that does not fit ends admission, so that small requests cannot starve a large one.
             if (!fits && _running.Count > 0)

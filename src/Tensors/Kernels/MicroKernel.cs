@@ -125,9 +125,9 @@ internal static unsafe class MicroKernel
         }
     }
 
-    // Writes one row of the tile.
+    /// <summary>Writes one row of a tile at c, on top of what lies at start + offset (null for nothing).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, V left, V right, float* start, long offset)
+    public static void Put<S, V>(float* c, V left, V right, float* start, long offset)
         where S : struct, ISimd<V>
         where V : unmanaged
     {
@@ -141,9 +141,10 @@ internal static unsafe class MicroKernel
         S.Store(c + S.Width, right);
     }
 
-    // Asks for a row of the panel that is needed later: the hardware alone does not keep up with memory.
+    /// <summary>Asks for a row of a panel that is needed later: the hardware alone does not keep up with
+    /// memory.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void FetchAhead<S, V, L>(byte* b)
+    public static void FetchAhead<S, V, L>(byte* b)
         where S : struct, ISimd<V>
         where V : unmanaged
         where L : struct, IPanels<S, V>

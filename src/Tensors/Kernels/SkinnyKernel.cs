@@ -57,10 +57,10 @@ internal static unsafe class SkinnyKernel
         byte* fourth = third + panelBytes;
         for (; k > 0; k--)
         {
-            Ask<S, V, L>(b);
-            Ask<S, V, L>(second);
-            Ask<S, V, L>(third);
-            Ask<S, V, L>(fourth);
+            MicroKernel.FetchAhead<S, V, L>(b + (Ahead * L.RowBytes));
+            MicroKernel.FetchAhead<S, V, L>(second + (Ahead * L.RowBytes));
+            MicroKernel.FetchAhead<S, V, L>(third + (Ahead * L.RowBytes));
+            MicroKernel.FetchAhead<S, V, L>(fourth + (Ahead * L.RowBytes));
             V x = S.Splat(*a);
             l0 = S.Fma(x, L.Left(b), l0);
             r0 = S.Fma(x, L.Right(b), r0);
@@ -77,10 +77,10 @@ internal static unsafe class SkinnyKernel
             fourth += L.RowBytes;
         }
 
-        Put<S, V>(c, l0, r0, start, 0);
-        Put<S, V>(c, l1, r1, start, 2 * S.Width);
-        Put<S, V>(c, l2, r2, start, 4 * S.Width);
-        Put<S, V>(c, l3, r3, start, 6 * S.Width);
+        MicroKernel.Put<S, V>(c, l0, r0, start, 0);
+        MicroKernel.Put<S, V>(c + (2 * S.Width), l1, r1, start, 2 * S.Width);
+        MicroKernel.Put<S, V>(c + (4 * S.Width), l2, r2, start, 4 * S.Width);
+        MicroKernel.Put<S, V>(c + (6 * S.Width), l3, r3, start, 6 * S.Width);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -94,8 +94,8 @@ internal static unsafe class SkinnyKernel
         byte* second = b + panelBytes;
         for (; k > 0; k--)
         {
-            Ask<S, V, L>(b);
-            Ask<S, V, L>(second);
+            MicroKernel.FetchAhead<S, V, L>(b + (Ahead * L.RowBytes));
+            MicroKernel.FetchAhead<S, V, L>(second + (Ahead * L.RowBytes));
             V x = S.Splat(*a);
             V y = S.Splat(a[1]);
             V left = L.Left(b);
@@ -116,39 +116,9 @@ internal static unsafe class SkinnyKernel
         }
 
         float* below = start is null ? null : start + startStride;
-        Put<S, V>(c, l0, r0, start, 0);
-        Put<S, V>(c, l2, r2, start, 2 * S.Width);
-        Put<S, V>(c + ldc, l1, r1, below, 0);
-        Put<S, V>(c + ldc, l3, r3, below, 2 * S.Width);
-    }
-
-    // Asks for a row of a panel that is needed later.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Ask<S, V, L>(byte* b)
-        where S : struct, ISimd<V>
-        where V : unmanaged
-        where L : struct, IPanels<S, V>
-    {
-        const int LineBytes = 64;
-        S.Prefetch((float*)(b + (Ahead * L.RowBytes)));
-        if (L.RowBytes > LineBytes)
-        {
-            S.Prefetch((float*)(b + (Ahead * L.RowBytes) + LineBytes));
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<S, V>(float* c, V left, V right, float* start, int at)
-        where S : struct, ISimd<V>
-        where V : unmanaged
-    {
-        if (start is not null)
-        {
-            left = S.Add(left, S.Load(start + at));
-            right = S.Add(right, S.Load(start + at + S.Width));
-        }
-
-        S.Store(c + at, left);
-        S.Store(c + at + S.Width, right);
+        MicroKernel.Put<S, V>(c, l0, r0, start, 0);
+        MicroKernel.Put<S, V>(c + (2 * S.Width), l2, r2, start, 2 * S.Width);
+        MicroKernel.Put<S, V>(c + ldc, l1, r1, below, 0);
+        MicroKernel.Put<S, V>(c + ldc + (2 * S.Width), l3, r3, below, 2 * S.Width);
     }
 }
