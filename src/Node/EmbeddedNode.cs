@@ -232,7 +232,10 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         }
     }
 
-    /// <summary>Forgets streams of sessions that ended a while ago, and the oldest when there are too many.</summary>
+    /// <summary>
+    /// Forgets streams of sessions that ended a while ago, and the oldest when there are too many; and what the store
+    /// has kept long enough.
+    /// </summary>
     private void Trim()
     {
         long now = _time.GetTimestamp();
@@ -244,6 +247,7 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
             return;
         }
 
+        _store?.Trim(_options.StoreRetention);
         var over = new List<KeyValuePair<string, Held>>();
         foreach (KeyValuePair<string, Held> pair in _sessions)
         {

@@ -22,6 +22,9 @@ public sealed record NodeOptions
     /// <summary>Longest question in characters.</summary>
     public int QuestionCharactersMax { get; init; } = 8_000;
 
+    /// <summary>How long the store keeps sessions that are over: so long their events can be read again.</summary>
+    public TimeSpan StoreRetention { get; init; } = TimeSpan.FromHours(24);
+
     /// <summary>Pictures decoded at the same time; more wait.</summary>
     public int DecodesMax { get; init; } = 2;
 }

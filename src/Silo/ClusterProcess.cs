@@ -139,7 +139,7 @@ internal static class ClusterProcess
             builder.UseOrleans(silo =>
             {
                 Clustering.Configure(silo, settings);
-                silo.AddPixSearchGrains();
+                silo.AddPixSearchGrains(new RetentionSettings(settings.Kept));
             });
         }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using PixSearch.Abstractions;
+using PixSearch.Grains.Storage;
 
 namespace PixSearch.Silo;
 
@@ -60,6 +61,9 @@ public sealed record SiloSettings
     /// <summary>How long a gateway that was asked to end waits for the streams it serves.</summary>
     public TimeSpan DrainGrace { get; init; } = TimeSpan.FromSeconds(25);
 
+    /// <summary>How long sessions and their pictures can be read again after they were asked.</summary>
+    public TimeSpan Kept { get; init; } = TimeSpan.FromHours(24);
+
     /// <summary>Tenants file of a gateway; empty for one tenant without key.</summary>
     public string Tenants { get; init; } = "";
 
@@ -106,6 +110,7 @@ public sealed record SiloSettings
             GrpcPort = Port(read, "GRPCPORT", defaults.GrpcPort),
             LocalSilos = Text("LOCALSILOS", defaults.LocalSilos),
             DrainGrace = Seconds(read, "DRAINGRACE", defaults.DrainGrace),
+            Kept = Hours(read, "KEEPHOURS", defaults.Kept),
             Tenants = Text("TENANTS", defaults.Tenants),
             TlsCertificate = Text("TLSCERTIFICATE", defaults.TlsCertificate),
             TlsKey = Text("TLSKEY", defaults.TlsKey),
@@ -122,7 +127,15 @@ public sealed record SiloSettings
             $"PIXSEARCH__{name} is '{text}'; it must be true or false."),
     };
 
-    private static TimeSpan Seconds(Func<string, string?> read, string name, TimeSpan fallback)
+    private static TimeSpan Seconds(Func<string, string?> read, string name, TimeSpan fallback) =>
+        TimeSpan.FromSeconds(Number(read, name, fallback.TotalSeconds, 0, 3600, "seconds"));
+
+    private static TimeSpan Hours(Func<string, string?> read, string name, TimeSpan fallback) =>
+        TimeSpan.FromHours(Number(read, name, fallback.TotalHours, SessionRetention.Shortest.TotalHours, 87_600,
+            "hours"));
+
+    private static double Number(Func<string, string?> read, string name, double fallback, double min, double max,
+        string unit)
     {
         string? text = read($"PIXSEARCH__{name}");
         if (string.IsNullOrEmpty(text))
@@ -130,11 +143,11 @@ public sealed record SiloSettings
             return fallback;
         }
 
-        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double seconds)
-            && seconds is >= 0 and <= 3600
-            ? TimeSpan.FromSeconds(seconds)
-            : throw new PixException(PixErrorKind.InvalidArgument,
-                $"PIXSEARCH__{name} is '{text}'; it must be seconds, 0-3600.");
+        return double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+            && value >= min && value <= max
+            ? value
+            : throw new PixException(PixErrorKind.InvalidArgument, string.Create(CultureInfo.InvariantCulture,
+                $"PIXSEARCH__{name} is '{text}'; it must be {unit}, {min}-{max}."));
     }
 
     private static int Port(Func<string, string?> read, string name, int fallback)

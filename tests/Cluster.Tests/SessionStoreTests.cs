@@ -3,6 +3,7 @@ using Npgsql;
 using PixSearch.Abstractions;
 using PixSearch.Grains;
 using PixSearch.Grains.Storage;
+using PixSearch.Inference.Toys;
 
 namespace PixSearch.Cluster.Tests;
 
@@ -173,6 +174,61 @@ public sealed class SessionStoreTests : IClassFixture<SessionStoreTests.Fixture>
     [ClusterFact]
     public async Task Claim_Unknown_IsNull() =>
         Assert.Null(await _store.ClaimAsync("nobody", Engine, from: null, default));
+
+    [ClusterFact]
+    public async Task Forget_OldRows_GoWithAllThatBelongsToThem()
+    {
+        byte[] shown = [1, 2, 3];
+        byte[] alone = [4, 5, 6];
+        string kept = await _store.PutPictureAsync(shown, default);
+        string left = await _store.PutPictureAsync(alone, default);
+        string old = await CreateAsync();
+        string young = Guid.NewGuid().ToString("N");
+        await _store.CreateAsync(young, Request(), kept, default);
+        StoredSession owner = (await _store.ClaimAsync(old, Engine, from: null, default))!;
+        Assert.Empty(await _store.AppendAsync([new(old, owner.Epoch, 0, """{"a": 1}""", true)]));
+        await ExecuteAsync($"""
+            UPDATE pix_session SET created_at = now() - interval '2 hours' WHERE id = '{old}';
+            UPDATE pix_picture SET created_at = now() - interval '2 hours' WHERE hash IN ('{kept}', '{left}');
+            INSERT INTO pix_ledger (tenant, spent) VALUES ('forgetful', 5);
+            INSERT INTO pix_reservation (tenant, id, amount, used, created_at) VALUES
+                ('forgetful', 'settled', 10, 7, now() - interval '2 hours'),
+                ('forgetful', 'lost', 20, NULL, now() - interval '2 hours'),
+                ('forgetful', 'new', 40, NULL, now());
+            """);
+        var retention = new SessionRetention(_database);
+        Forgotten gone = await retention.ForgetAsync(DateTimeOffset.UtcNow - TimeSpan.FromHours(1), default);
+
+        Assert.Equal(new Forgotten(1, 1, 2), gone);
+        Assert.Null(await _store.FindAsync(old, default));
+        Assert.NotNull(await _store.FindAsync(young, default));
+        Assert.Equal(0L, await ExecuteAsync($"SELECT count(*) FROM pix_session_entry WHERE session_id = '{old}'"));
+        Assert.Equal(1L, await ExecuteAsync($"SELECT count(*) FROM pix_picture WHERE hash = '{kept}'"));
+        Assert.Equal(0L, await ExecuteAsync($"SELECT count(*) FROM pix_picture WHERE hash = '{left}'"));
+        Assert.Equal(25L, await ExecuteAsync("SELECT spent FROM pix_ledger WHERE tenant = 'forgetful'"));
+        Assert.Equal("new", await ExecuteAsync("SELECT id FROM pix_reservation WHERE tenant = 'forgetful'"));
+        Assert.Equal(default, await retention.ForgetAsync(DateTimeOffset.UtcNow - TimeSpan.FromHours(1), default));
+    }
+
+    [ClusterFact]
+    public async Task PutPicture_RemovedMeanwhile_IsThereAgainAfterAMinute()
+    {
+        var time = new ManualTime();
+        var store = new SessionStore(_database, time);
+        byte[] picture = [7, 8, 9];
+        string hash = await store.PutPictureAsync(picture, default);
+        await ExecuteAsync($"DELETE FROM pix_picture WHERE hash = '{hash}'");
+        time.Advance(TimeSpan.FromMinutes(1));
+        await store.PutPictureAsync(picture, default);
+
+        Assert.Equal(picture, await ExecuteAsync($"SELECT bytes FROM pix_picture WHERE hash = '{hash}'"));
+    }
+
+    private async Task<object?> ExecuteAsync(string statements)
+    {
+        await using NpgsqlCommand command = _database.CreateCommand(statements);
+        return await command.ExecuteScalarAsync();
+    }
 
     private static AnswerRequest Request() => new() { Question = "What is this?" };
 

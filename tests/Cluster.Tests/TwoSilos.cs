@@ -40,7 +40,7 @@ public sealed class TwoSilos : IAsyncLifetime
         var builder = new InProcessTestClusterBuilder(2);
         builder.ConfigureSilo((_, silo) =>
         {
-            silo.AddPixSearchGrains();
+            silo.AddPixSearchGrains(new RetentionSettings(TimeSpan.FromHours(1)));
             silo.Services.AddSingleton(_database).AddSingleton(Store);
             silo.Services.AddSingleton<IEngineHost>(services =>
                 new EngineDouble(services.GetRequiredService<ILocalSiloDetails>().SiloAddress.ToParsableString()));

@@ -164,6 +164,32 @@ public sealed class EmbeddedNodeTests
     }
 
     [Fact]
+    public async Task StartAsync_StoreKeptSessionsLongEnough_ForgetsThem()
+    {
+        string folder = Directory.CreateTempSubdirectory("pixsearch-store-").FullName;
+        try
+        {
+            var time = new ManualTime();
+            await using var host = new Host(folder, time: time);
+            string old = await host.Node.StartAsync(Ask(), default);
+            await ReadAsync(host.Node, old);
+            time.Advance(new NodeOptions().StoreRetention - TimeSpan.FromSeconds(1));
+            string middle = await host.Node.StartAsync(Ask(), default);
+            await ReadAsync(host.Node, middle);
+            Assert.NotNull(await host.Node.FindAsync(old, default));
+
+            time.Advance(TimeSpan.FromMinutes(6));
+            await ReadAsync(host.Node, await host.Node.StartAsync(Ask(), default));
+            Assert.Null(await host.Node.FindAsync(old, default));
+            Assert.NotNull(await host.Node.FindAsync(middle, default));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
     public async Task SegmentAsync_Phrases_GivesOneMaskEachInOrder()
     {
         await using var host = new Host();
@@ -228,12 +254,12 @@ public sealed class EmbeddedNodeTests
         private readonly SessionStore? _store;
         private bool _disposed;
 
-        public Host(string? folder = null, IRetriever? retriever = null)
+        public Host(string? folder = null, IRetriever? retriever = null, TimeProvider? time = null)
         {
-            _store = folder is null ? null : new SessionStore(folder, TimeProvider.System);
+            _store = folder is null ? null : new SessionStore(folder, time ?? TimeProvider.System);
             var options = new NodeOptions { Engine = new EngineOptions { PageCount = 512, SessionsMax = 64 } };
             Node = new EmbeddedNode([Model], retriever ?? new CountingRetriever(int.MaxValue), [], options,
-                store: _store);
+                time, _store);
         }
 
         public EmbeddedNode Node { get; }

@@ -49,8 +49,7 @@ internal sealed class AskSetup
 
     /// <summary>Opens the node that the parsed options describe.</summary>
     public Task<NodeAssembly> OpenAsync(ParseResult parsed, int contexts, EngineOptions? engine = null,
-        string? index = null,
-        string sessions = "")
+        string? index = null, string sessions = "", TimeSpan? kept = null)
     {
         string[] indexes = index is null ? parsed.GetValue(Index) ?? [] : [index];
         foreach (string folder in indexes)
@@ -72,7 +71,11 @@ internal sealed class AskSetup
             Weights = WeightsChoice.Parse(parsed.GetValue(Weights)),
             Sessions = sessions,
             ContextsMin = contexts,
-            Options = new NodeOptions { Engine = engine ?? new EngineOptions() },
+            Options = new NodeOptions
+            {
+                Engine = engine ?? new EngineOptions(),
+                StoreRetention = kept ?? new NodeOptions().StoreRetention,
+            },
         });
     }
 

@@ -1,5 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using PixSearch.Abstractions;
 using PixSearch.Gateway.V1;
@@ -61,6 +63,39 @@ internal sealed class DoorClient : IDisposable
         }
 
         return total;
+    }
+
+    /// <summary>The texts of an answer over HTTP (SSE), as they arrive.</summary>
+    public async IAsyncEnumerable<string> TextsHttpAsync(string question,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        using HttpResponseMessage response = await PostAsync("/v1/answers", new { question, stream = true },
+            cancellation);
+        response.EnsureSuccessStatusCode();
+        await using Stream stream = await response.Content.ReadAsStreamAsync(cancellation);
+        await foreach (SseItem<string> item in SseParser.Create(stream).EnumerateAsync(cancellation))
+        {
+            if (item.EventType == "text")
+            {
+                using JsonDocument text = JsonDocument.Parse(item.Data);
+                yield return text.RootElement.GetProperty("text").GetString()!;
+            }
+        }
+    }
+
+    /// <summary>The texts of an answer over gRPC, as they arrive.</summary>
+    public async IAsyncEnumerable<string> TextsGrpcAsync(string question,
+        [EnumeratorCancellation] CancellationToken cancellation)
+    {
+        await foreach (AnswerEvent next in _channel.ServerStreamAsync<Gateway.V1.AnswerRequest, AnswerEvent>(
+            "/pixsearch.v1.PixSearch/Answer", new Gateway.V1.AnswerRequest { Question = question }, _call,
+            cancellation))
+        {
+            if (next.EventCase == AnswerEvent.EventOneofCase.Text)
+            {
+                yield return next.Text.Text;
+            }
+        }
     }
 
     /// <summary>Asks over gRPC and reads to the end; the number of events.</summary>

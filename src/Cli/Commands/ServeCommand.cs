@@ -42,7 +42,7 @@ internal static class ServeCommand
         GatewayOptions gateway = options.Read(parsed);
         using OtlpExport export = OtlpExport.FromEnvironment();
         await using NodeAssembly assembly = await setup.OpenAsync(parsed, Contexts, options.ReadEngine(parsed),
-            sessions: sessions ?? "");
+            sessions: sessions ?? "", kept: options.ReadRetention(parsed));
         using var metrics = new NodeMetrics(assembly.Node);
         int resumed = await assembly.Node.ResumeAsync(
             (session, why) => parsed.InvocationConfiguration.Error.WriteLine(
@@ -90,6 +90,12 @@ internal static class ServeCommand
         public Option<string?> Sessions { get; } = new("--sessions")
         {
             Description = "Folder that keeps sessions and budgets, so that they survive the process.",
+        };
+
+        private Option<double> KeepHours { get; } = new("--keep-hours")
+        {
+            Description = "Hours that --sessions keeps a session that is over.",
+            DefaultValueFactory = _ => new NodeOptions().StoreRetention.TotalHours,
         };
 
         private Option<string> Host { get; } = new("--host")
@@ -159,11 +165,18 @@ internal static class ServeCommand
 
         public void AddTo(Command command)
         {
-            foreach (Option option in (Option[])[Sessions, Host, Port, GrpcPort, Tenants, Certificate, Key, Grace,
-                SessionsMax, SessionsPerTenant, QueueSeconds, TokenBudget, Pause, Console, Hosts])
+            foreach (Option option in (Option[])[Sessions, KeepHours, Host, Port, GrpcPort, Tenants, Certificate, Key,
+                Grace, SessionsMax, SessionsPerTenant, QueueSeconds, TokenBudget, Pause, Console, Hosts])
             {
                 command.Add(option);
             }
+        }
+
+        public TimeSpan ReadRetention(ParseResult parsed)
+        {
+            double hours = parsed.GetValue(KeepHours);
+            Require(hours is >= 0.25 and <= 87_600, $"--keep-hours is {hours}; it must be in [0.25, 87600].");
+            return TimeSpan.FromHours(hours);
         }
 
         public EngineOptions ReadEngine(ParseResult parsed)

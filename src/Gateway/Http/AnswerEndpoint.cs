@@ -65,13 +65,15 @@ internal sealed class AnswerEndpoint(AskPipeline pipeline)
         try
         {
             await sse.PumpAsync(events, pipeline.Options.Limits.KeepAlive, pipeline.Options.Time,
-                next => sse.WriteAsync(next, HttpJson.Lenient, Name(next), next.Sequence));
+                next => sse.Write(next, HttpJson.Lenient, Name(next), next.Sequence));
         }
         catch (PixException error)
         {
             // Not an event of the session: the stream ends, the session may go on.
-            await sse.WriteRawAsync(HttpErrors.Body(error.Kind, error.Message), "error");
+            sse.WriteRaw(HttpErrors.Body(error.Kind, error.Message), "error");
         }
+
+        await sse.FlushAsync();
     }
 
     private static long FromSequence(HttpRequest request)

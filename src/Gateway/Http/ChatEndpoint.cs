@@ -49,40 +49,48 @@ internal sealed class ChatEndpoint(AskPipeline pipeline)
     {
         var sse = new SseStream(http);
         await sse.StartAsync();
-        await WriteAsync(new ChatChoice(0, null, new ChatReply("assistant", ""), null));
+        Write(new ChatChoice(0, null, new ChatReply("assistant", ""), null));
         Usage? usage = null;
         try
         {
             await sse.PumpAsync(session.ReadAsync(http.RequestAborted), pipeline.Options.Limits.KeepAlive,
                 pipeline.Options.Time,
-                async next =>
+                next =>
                 {
                     usage = next as Usage ?? usage;
-                    await (next switch
+                    switch (next)
                     {
-                        TextDelta text => WriteAsync(new ChatChoice(0, null, new ChatReply(null, text.Text), null)),
-                        Finished finished => WriteAsync(new ChatChoice(
-                            0, null, new ChatReply(null, null), Word(finished.Reason))),
-                        Failed failed => throw new PixException(failed.Kind, failed.Message),
-                        _ => WriteAsync(new ChatChoice(0, null, new ChatReply(null, null), null), next),
-                    });
+                        case TextDelta text:
+                            Write(new ChatChoice(0, null, new ChatReply(null, text.Text), null));
+                            break;
+                        case Finished finished:
+                            Write(new ChatChoice(0, null, new ChatReply(null, null), Word(finished.Reason)));
+                            break;
+                        case Failed failed:
+                            throw new PixException(failed.Kind, failed.Message);
+                        default:
+                            Write(new ChatChoice(0, null, new ChatReply(null, null), null), next);
+                            break;
+                    }
                 });
         }
         catch (PixException error)
         {
-            await sse.WriteRawAsync(HttpErrors.Body(error.Kind, error.Message));
+            sse.WriteRaw(HttpErrors.Body(error.Kind, error.Message));
+            await sse.FlushAsync();
             return;
         }
 
         if (includeUsage && usage is not null)
         {
-            await sse.WriteAsync(new ChatCompletion(head.Id, "chat.completion.chunk", head.Created, head.Model, [],
+            sse.Write(new ChatCompletion(head.Id, "chat.completion.chunk", head.Created, head.Model, [],
                 ChatUsage.From(usage), null), HttpJson.Lenient);
         }
 
-        await sse.WriteRawAsync(s_done);
+        sse.WriteRaw(s_done);
+        await sse.FlushAsync();
 
-        Task WriteAsync(ChatChoice choice, SessionEvent? extra = null) => sse.WriteAsync(
+        void Write(ChatChoice choice, SessionEvent? extra = null) => sse.Write(
             new ChatCompletion(head.Id, "chat.completion.chunk", head.Created, head.Model, [choice], null,
                 new ChatProgress(session.Id, extra)), HttpJson.Lenient);
     }

@@ -15,6 +15,9 @@ namespace PixSearch.Gateway.Http;
 /// </summary>
 internal sealed class SseStream(HttpContext http)
 {
+    // A slow reader is felt only at a flush, so events that are ready at once do not pile up without one.
+    private const int UnflushedBytesMax = 16 * 1024;
+
     private readonly PipeWriter _output = http.Response.BodyWriter;
 
     /// <summary>Sends the headers.</summary>
@@ -28,8 +31,8 @@ internal sealed class SseStream(HttpContext http)
         await _output.FlushAsync(http.RequestAborted);
     }
 
-    /// <summary>One event whose data is JSON (which holds no line feed).</summary>
-    internal async Task WriteAsync<T>(T data, JsonSerializerOptions options, string? name = null, long? id = null)
+    /// <summary>One event whose data is JSON (which holds no line feed); sent by the next flush.</summary>
+    internal void Write<T>(T data, JsonSerializerOptions options, string? name = null, long? id = null)
     {
         WriteHead(name, id);
         using (var json = new Utf8JsonWriter(_output, new JsonWriterOptions { Encoder = options.Encoder }))
@@ -38,33 +41,43 @@ internal sealed class SseStream(HttpContext http)
         }
 
         _output.Write("\n\n"u8);
-        await _output.FlushAsync(http.RequestAborted);
     }
 
-    /// <summary>One event with ready data.</summary>
-    internal async Task WriteRawAsync(ReadOnlyMemory<byte> data, string? name = null)
+    /// <summary>One event with ready data; sent by the next flush.</summary>
+    internal void WriteRaw(ReadOnlyMemory<byte> data, string? name = null)
     {
         WriteHead(name, null);
         _output.Write(data.Span);
         _output.Write("\n\n"u8);
-        await _output.FlushAsync(http.RequestAborted);
     }
 
-    /// <summary>Passes items to <paramref name="write"/>, and a comment whenever nothing came for a while.</summary>
-    internal async Task PumpAsync<T>(IAsyncEnumerable<T> items, TimeSpan keepAlive, TimeProvider time, Func<T,
-        Task> write)
+    /// <summary>Sends what was written, and waits until the client's flow control has room.</summary>
+    internal async Task FlushAsync() => await _output.FlushAsync(http.RequestAborted);
+
+    /// <summary>
+    /// Passes items to <paramref name="write"/>, and a comment whenever nothing came for a while. Items that are ready
+    /// together (a resumed session, the last events of one) are sent by one flush: a flush is a call of the system.
+    /// </summary>
+    internal async Task PumpAsync<T>(IAsyncEnumerable<T> items, TimeSpan keepAlive, TimeProvider time,
+        Action<T> write)
     {
         await using IAsyncEnumerator<T> source = items.GetAsyncEnumerator(http.RequestAborted);
         while (true)
         {
             ValueTask<bool> pending = source.MoveNextAsync();
-            bool more = pending.IsCompleted ? await pending : await WaitAsync(pending.AsTask(), keepAlive, time);
+            bool ready = pending.IsCompleted;
+            if (!ready || _output.UnflushedBytes >= UnflushedBytesMax)
+            {
+                await FlushAsync();
+            }
+
+            bool more = ready ? await pending : await WaitAsync(pending.AsTask(), keepAlive, time);
             if (!more)
             {
                 return;
             }
 
-            await write(source.Current);
+            write(source.Current);
         }
     }
 

@@ -22,7 +22,12 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
     // at most 32 MB, typical ones 0.1-2 MB.
     private const int PicturesMax = 32;
 
+    // The store removes pictures that nobody has sent for a while: one that is known here is marked as sent once a
+    // minute.
+    private static readonly TimeSpan s_freshness = TimeSpan.FromMinutes(1);
+
     private readonly ConcurrentDictionary<string, byte[]> _pictures = new();
+    private readonly ConcurrentDictionary<string, long> _sent = new();
     private readonly TimeProvider _time = time ?? TimeProvider.System;
 
     /// <summary>Creates the tables, or brings them up to date.</summary>
@@ -55,21 +60,32 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
         }
 
         string hash = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(picture.Span));
-        if (_pictures.ContainsKey(hash))
+        if (_sent.TryGetValue(hash, out long sent) && _time.GetElapsedTime(sent) < s_freshness)
         {
             return hash;
         }
 
+        long now = _time.GetTimestamp();
         byte[] bytes = picture.ToArray();
         await PatientlyAsync(async () =>
         {
-            await using NpgsqlCommand command = database.CreateCommand(
-                "INSERT INTO pix_picture (hash, bytes) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING");
+            // A picture that is there already is only marked: its bytes need not travel.
+            await using NpgsqlCommand mark = database.CreateCommand(
+                "UPDATE pix_picture SET created_at = now() WHERE hash = $1");
+            mark.Parameters.Add(new() { Value = hash });
+            if (await mark.ExecuteNonQueryAsync(cancellation) == 1)
+            {
+                return 0;
+            }
+
+            await using NpgsqlCommand command = database.CreateCommand("INSERT INTO pix_picture (hash, bytes) "
+                + "VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET created_at = now()");
             command.Parameters.Add(new() { Value = hash });
             command.Parameters.Add(new() { Value = bytes });
             return await command.ExecuteNonQueryAsync(cancellation);
         }, cancellation);
         Remember(hash, bytes);
+        _sent[hash] = now;
         return hash;
     }
 
@@ -374,6 +390,7 @@ public sealed class SessionStore(NpgsqlDataSource database, TimeProvider? time =
         if (_pictures.Count >= PicturesMax && _pictures.Keys.FirstOrDefault() is { } oldest)
         {
             _pictures.TryRemove(oldest, out _);
+            _sent.TryRemove(oldest, out _);
         }
 
         _pictures[hash] = bytes;

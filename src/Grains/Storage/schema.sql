@@ -15,6 +15,9 @@ CREATE TABLE IF NOT EXISTS pix_session (
 -- The engine that claimed the session last: a grain that comes up anew finds it there.
 ALTER TABLE pix_session ADD COLUMN IF NOT EXISTS engine text NOT NULL DEFAULT '';
 CREATE INDEX IF NOT EXISTS pix_session_open ON pix_session (created_at) WHERE NOT over;
+-- For the removal of what was kept long enough.
+CREATE INDEX IF NOT EXISTS pix_session_created ON pix_session (created_at);
+CREATE INDEX IF NOT EXISTS pix_session_picture ON pix_session (picture_hash);
 
 -- The inputs of a session, in order: replayed, they give the same events. An entry of NULL is a fence: a claim took the
 -- position at which the last owner would have written next. No foreign key: it would cost every token a locked row.
@@ -28,12 +31,13 @@ CREATE TABLE IF NOT EXISTS pix_session_entry (
 ALTER TABLE pix_session_entry ALTER COLUMN entry DROP NOT NULL;
 ALTER TABLE pix_session_entry DROP CONSTRAINT IF EXISTS pix_session_entry_session_id_fkey;
 
--- Encoded pictures, once each.
+-- Encoded pictures, once each; created_at is when one was last sent.
 CREATE TABLE IF NOT EXISTS pix_picture (
     hash text PRIMARY KEY,
     bytes bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX IF NOT EXISTS pix_picture_created ON pix_picture (created_at);
 
 -- Budgets of tenants: spent is settled, reservations are set aside.
 CREATE TABLE IF NOT EXISTS pix_ledger (
@@ -48,6 +52,7 @@ CREATE TABLE IF NOT EXISTS pix_reservation (
     created_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant, id)
 );
+CREATE INDEX IF NOT EXISTS pix_reservation_created ON pix_reservation (created_at);
 
 -- Membership: the names of tables, columns, parameters and query keys are the contract of Microsoft.Orleans.Clustering.AdoNet;
 -- the statements are ours. Each is one statement, so that it is atomic without functions or explicit transactions.

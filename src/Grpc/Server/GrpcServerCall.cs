@@ -7,6 +7,9 @@ namespace PixSearch.Grpc;
 /// <summary>The messages of one call over its HTTP/2 stream. Used by one handler at a time.</summary>
 internal sealed class GrpcServerCall
 {
+    // A slow reader is felt only at a flush, so messages that are ready at once do not pile up without one.
+    private const int UnflushedBytesMax = 16 * 1024;
+
     private readonly PipeReader _reader;
     private readonly PipeWriter _writer;
     private readonly string _requestEncoding;
@@ -55,6 +58,38 @@ internal sealed class GrpcServerCall
     internal async Task WriteAsync<T>(T message)
         where T : class, IMessage<T>
     {
+        await AppendAsync(message);
+        await _writer.FlushAsync(Context.Cancellation);
+    }
+
+    /// <summary>Sends all messages; those that are ready together go by one flush, which is a call of the
+    /// system.</summary>
+    internal async Task WriteAllAsync<T>(IAsyncEnumerable<T> messages)
+        where T : class, IMessage<T>
+    {
+        await using IAsyncEnumerator<T> source = messages.GetAsyncEnumerator(Context.Cancellation);
+        while (true)
+        {
+            ValueTask<bool> pending = source.MoveNextAsync();
+            if (_writer.UnflushedBytes > 0 && (!pending.IsCompleted || _writer.UnflushedBytes >= UnflushedBytesMax))
+            {
+                await _writer.FlushAsync(Context.Cancellation);
+            }
+
+            if (!await pending)
+            {
+                break;
+            }
+
+            await AppendAsync(source.Current);
+        }
+
+        await _writer.FlushAsync(Context.Cancellation);
+    }
+
+    private async Task AppendAsync<T>(T message)
+        where T : class, IMessage<T>
+    {
         Context.Cancellation.ThrowIfCancellationRequested();
         if (!_http.Response.HasStarted)
         {
@@ -63,15 +98,5 @@ internal sealed class GrpcServerCall
         }
 
         GrpcFrames.Write(_writer, message, _peerTakesGzip, _limits);
-        await _writer.FlushAsync(Context.Cancellation);
-    }
-
-    internal async Task WriteAllAsync<T>(IAsyncEnumerable<T> messages)
-        where T : class, IMessage<T>
-    {
-        await foreach (T message in messages.WithCancellation(Context.Cancellation))
-        {
-            await WriteAsync(message);
-        }
     }
 }
