@@ -15,6 +15,9 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
 
     private const int TaskElements = 32768;
 
+    // Blocks of pixels that a thread has room for: x, dy and dx at the edge, and what Back keeps near.
+    private const long Room = 4;
+
     // Sums for the gradients of scale and shift are kept for so many groups of pictures at most.
     private const int ChunksMax = 16;
 
@@ -39,12 +42,10 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
     /// <summary>Forward: tasks of a picture.</summary>
     public int Tasks;
 
-    /// <summary>
-    /// Forward: room for pixels at the edge. Shape: [threads][3, channels, block]. Backward: sums before that. Shape:
-    /// [chunks][2, channels, Width].
-    /// </summary>
+    /// <summary>Each thread's own blocks. Shape: [threads][<see cref="Room"/>, channels, block].</summary>
     public float* Edges;
 
+    /// <summary>Backward: sums for the gradients of scale and shift. Shape: [chunks][2, channels, Width].</summary>
     public float* Sums;
 
     private static int Block => Vectors * S.Width;
@@ -52,7 +53,7 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
     /// <summary>y = norm(x).</summary>
     public static void Forward(CpuContext context, ChannelNormJob<S, V> job)
     {
-        long edge = 3L * job.Channels * Block;
+        long edge = Room * job.Channels * Block;
         using Scratch edges = new(context.Memory, edge * context.Pool.ThreadCount);
         job.Edges = edges.Pointer;
         int blocks = (job.Pixels + Block - 1) / Block;
@@ -64,7 +65,7 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
     /// <summary>dx, and dScale, dShift += (either may be null).</summary>
     public static void Backward(CpuContext context, ChannelNormJob<S, V> job, float* dScale, float* dShift)
     {
-        long edge = 3L * job.Channels * Block;
+        long edge = Room * job.Channels * Block;
         long sums = 2L * job.Channels * S.Width;
         job.Each = (job.Batch + ChunksMax - 1) / ChunksMax;
         int chunks = (job.Batch + job.Each - 1) / job.Each;
@@ -95,7 +96,7 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
     /// <inheritdoc/>
     public readonly void Run(int index, int thread)
     {
-        float* edge = Edges + (3L * thread * Channels * Block);
+        float* edge = Edges + (Room * thread * Channels * Block);
         if (Dy is null)
         {
             int first = index % Tasks * Each * Block;
@@ -122,7 +123,7 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
             int count = Math.Min(Block, end - first);
             if (count == Block)
             {
-                Whole(x, dy, y, Pixels, sums);
+                Whole(x, dy, y, Pixels, sums, edge + (3L * Channels * Block));
                 continue;
             }
 
@@ -135,12 +136,12 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
                 Copy(dy, Pixels, dyEdge, Block, count, clears: true);
             }
 
-            Whole(edge, dy is null ? null : dyEdge, yEdge, Block, sums);
+            Whole(edge, dy is null ? null : dyEdge, yEdge, Block, sums, edge + (3L * Channels * Block));
             Copy(yEdge, Block, y, Pixels, count, clears: false);
         }
     }
 
-    private readonly void Whole(float* x, float* dy, float* y, int stride, float* sums)
+    private readonly void Whole(float* x, float* dy, float* y, int stride, float* sums, float* near)
     {
         if (dy is null)
         {
@@ -150,7 +151,7 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
         {
             for (int i = 0; i < Block; i += 2 * S.Width)
             {
-                Back(x + i, dy + i, y + i, stride, sums);
+                Back(x + i, dy + i, y + i, stride, sums, near);
             }
         }
     }
@@ -214,24 +215,30 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
     }
 
     // With n = (x - mean) r and g = dy s: dx = r (g - mean(g) - n mean(g n)); sums += dy n, then dy. Two vectors of
-    // pixels together: sums are read and written once for both, and neither waits for its own sums.
+    // pixels together: sums are read and written once for both, and neither waits for its own sums. x and g are kept
+    // near, in rows of 2 * Width: planes that are a power of two apart push each other out of the first-level cache.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void Back(float* x, float* dy, float* dx, int stride, float* sums)
+    private readonly void Back(float* x, float* dy, float* dx, int stride, float* sums, float* near)
     {
         int channels = Channels;
+        int twice = 2 * S.Width;
         V sum0 = S.Zero, sum1 = S.Zero;
         float* p = x;
-        for (int c = 0; c < channels; c++, p += stride)
+        float* row = near;
+        for (int c = 0; c < channels; c++, p += stride, row += twice)
         {
-            sum0 = S.Add(sum0, S.Load(p));
-            sum1 = S.Add(sum1, S.Load(p + S.Width));
+            V a = S.Load(p), b = S.Load(p + S.Width);
+            S.Store(row, a);
+            S.Store(row + S.Width, b);
+            sum0 = S.Add(sum0, a);
+            sum1 = S.Add(sum1, b);
         }
 
         V share = S.Splat(1f / channels);
         V mean0 = S.Multiply(sum0, share), mean1 = S.Multiply(sum1, share);
         sum0 = sum1 = S.Zero;
-        p = x;
-        for (int c = 0; c < channels; c++, p += stride)
+        p = near;
+        for (int c = 0; c < channels; c++, p += twice)
         {
             V a = S.Subtract(S.Load(p), mean0), b = S.Subtract(S.Load(p + S.Width), mean1);
             sum0 = S.Fma(a, a, sum0);
@@ -243,8 +250,9 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
         V total0 = S.Zero, total1 = S.Zero, dot0 = S.Zero, dot1 = S.Zero;
         float* q = dy;
         float* toShift = sums + ((long)channels * S.Width);
-        p = x;
-        for (int c = 0; c < channels; c++, p += stride, q += stride, sums += S.Width, toShift += S.Width)
+        p = near;
+        float* kept = near + ((long)channels * twice);
+        for (int c = 0; c < channels; c++, p += twice, q += stride, kept += twice, sums += S.Width, toShift += S.Width)
         {
             V normal0 = S.Multiply(S.Subtract(S.Load(p), mean0), inverse0);
             V normal1 = S.Multiply(S.Subtract(S.Load(p + S.Width), mean1), inverse1);
@@ -253,6 +261,8 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
             S.Store(toShift, S.Add(gradient1, S.Add(gradient0, S.Load(toShift))));
             V scale = S.Splat(Scale[c]);
             V scaled0 = S.Multiply(gradient0, scale), scaled1 = S.Multiply(gradient1, scale);
+            S.Store(kept, scaled0);
+            S.Store(kept + S.Width, scaled1);
             total0 = S.Add(total0, scaled0);
             total1 = S.Add(total1, scaled1);
             dot0 = S.Fma(scaled0, normal0, dot0);
@@ -264,13 +274,14 @@ internal unsafe struct ChannelNormJob<S, V> : IJob
         V slope1 = S.Subtract(S.Zero, S.Multiply(S.Multiply(dot1, share), S.Multiply(inverse1, inverse1)));
         V level0 = S.Subtract(S.Zero, S.Multiply(S.Multiply(total0, share), inverse0));
         V level1 = S.Subtract(S.Zero, S.Multiply(S.Multiply(total1, share), inverse1));
-        for (int c = 0; c < channels; c++, x += stride, dy += stride, dx += stride)
+        p = near;
+        kept = near + ((long)channels * twice);
+        for (int c = 0; c < channels; c++, p += twice, kept += twice, dx += stride)
         {
-            V scale = S.Splat(Scale[c]);
-            V other0 = S.Fma(S.Subtract(S.Load(x), mean0), slope0, level0);
-            V other1 = S.Fma(S.Subtract(S.Load(x + S.Width), mean1), slope1, level1);
-            S.Store(dx, S.Fma(S.Multiply(S.Load(dy), scale), inverse0, other0));
-            S.Store(dx + S.Width, S.Fma(S.Multiply(S.Load(dy + S.Width), scale), inverse1, other1));
+            V other0 = S.Fma(S.Subtract(S.Load(p), mean0), slope0, level0);
+            V other1 = S.Fma(S.Subtract(S.Load(p + S.Width), mean1), slope1, level1);
+            S.Store(dx, S.Fma(S.Load(kept), inverse0, other0));
+            S.Store(dx + S.Width, S.Fma(S.Load(kept + S.Width), inverse1, other1));
         }
     }
 }

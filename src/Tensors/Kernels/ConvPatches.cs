@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace PixSearch.Tensors;
 
@@ -167,23 +168,24 @@ internal unsafe struct ConvPatches<S, V>
     /// a picture into its planes. Taps outside of the picture are dropped; these planes carry no padding.
     /// </summary>
     /// <param name="shape">The convolution.</param>
-    /// <param name="matrix">Shape: [channels * kh * kw][2 * Width].</param>
+    /// <param name="matrix">Shape: [channels * kh * kw][width].</param>
+    /// <param name="width">Elements from one row of the matrix to the next; at least count.</param>
     /// <param name="first">First output pixel.</param>
     /// <param name="count">Output pixels.</param>
     /// <param name="planes">First of the channels' planes. Shape: [channels, InHeight, InWidth].</param>
     /// <param name="channels">Channels.</param>
-    public static void Fold(in ConvShape shape, float* matrix, int first, int count, float* planes, int channels)
+    public static void Fold(in ConvShape shape, float* matrix, int width, int first, int count, float* planes,
+        int channels)
     {
-        int width = 2 * S.Width;
         bool isApart = shape.IsApart;
-        for (int at = 0; at < count;)
+        for (int c = 0; c < channels; c++)
         {
-            (int row, int column) = ((first + at) / shape.OutWidth, (first + at) % shape.OutWidth);
-            int pixels = Math.Min(count - at, shape.OutWidth - column);
-            float* x = matrix + at;
-            for (int c = 0; c < channels; c++)
+            float* plane = planes + ((long)c * shape.InHeight * shape.InWidth);
+            (int row, int column) = (first / shape.OutWidth, first % shape.OutWidth);
+            for (int at = 0; at < count; row++, column = 0)
             {
-                float* plane = planes + ((long)c * shape.InHeight * shape.InWidth);
+                int pixels = Math.Min(count - at, shape.OutWidth - column);
+                float* x = matrix + ((long)c * shape.KernelHeight * shape.KernelWidth * width) + at;
                 for (int i = 0; i < shape.KernelHeight; i++, x += (long)shape.KernelWidth * width)
                 {
                     int y = (row * shape.Stride) + i - shape.Padding;
@@ -200,26 +202,40 @@ internal unsafe struct ConvPatches<S, V>
                     }
                     else
                     {
-                        AddLine(shape, x, column, pixels, line);
+                        AddLine(shape, x, width, column, pixels, line);
                     }
                 }
-            }
 
-            at += pixels;
+                at += pixels;
+            }
         }
     }
 
-    private static void AddLine(in ConvShape shape, float* x, int column, int pixels, float* line)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddLine(in ConvShape shape, float* x, int width, int column, int pixels, float* line)
     {
-        for (int j = 0; j < shape.KernelWidth; j++, x += 2 * S.Width)
+        for (int j = 0; j < shape.KernelWidth; j++, x += width)
         {
-            for (int p = 0; p < pixels; p++)
+            // Pixels whose place lies inside the line.
+            int start = (column * shape.Stride) + j - shape.Padding;
+            int p = start >= 0 ? 0 : (shape.Stride - 1 - start) / shape.Stride;
+            int end = Math.Min(pixels, (shape.InWidth - start + shape.Stride - 1) / shape.Stride);
+            for (; shape.Stride == 1 && p + S.Width <= end; p += S.Width)
             {
-                int at = ((column + p) * shape.Stride) + j - shape.Padding;
-                if ((uint)at < (uint)shape.InWidth)
-                {
-                    line[at] += x[p];
-                }
+                float* to = line + start + p;
+                S.Store(to, S.Add(S.Load(to), S.Load(x + p)));
+            }
+
+            // Lines of a small picture are no longer than a vector, and their ends are cut.
+            for (; shape.Stride == 1 && p + Vector128<float>.Count <= end; p += Vector128<float>.Count)
+            {
+                float* to = line + start + p;
+                (Vector128.Load(to) + Vector128.Load(x + p)).Store(to);
+            }
+
+            for (; p < end; p++)
+            {
+                line[start + (p * shape.Stride)] += x[p];
             }
         }
     }

@@ -14,6 +14,11 @@ internal static unsafe class Convolving
     // a slice together, so that the filters stay in the first-level cache, were no faster.
     private const long TaskWork = 500_000;
 
+    // Of the way back: elements of a matrix that is folded at once, 256 KB, a quarter of a second-level cache; and
+    // tasks at least, so that every thread finds some.
+    private const long SpreadElements = 64 << 10;
+    private const int SpreadTasksMin = 8;
+
     /// <summary>One group: y = x * weight + bias.</summary>
     /// <param name="context">Threads and scratch.</param>
     /// <param name="shape">The convolution.</param>
@@ -117,7 +122,14 @@ internal static unsafe class Convolving
             ? panels
             : PanelsEach((long)shape.GroupOut * shape.Taps * 2 * S.Width, panels);
         int rows = Gemm.RoundUp(shape.Taps, S.TileRows);
-        int scratchEach = (slice + rows) * 2 * S.Width;
+        int together = (int)Math.Clamp(SpreadElements / ((long)rows * 2 * S.Width), 1, panels);
+        if (shape.IsApart)
+        {
+            each = Math.Max(each, Math.Min(together, (shape.Batch * panels) / SpreadTasksMin));
+        }
+
+        together = Math.Min(together, each);
+        int scratchEach = (slice + (rows * together)) * 2 * S.Width;
         using Scratch scratch = new(context.Memory, (long)scratchEach * context.Pool.ThreadCount);
         int tasksEach = (panels + each - 1) / each;
         context.Pool.Run(
@@ -130,6 +142,7 @@ internal static unsafe class Convolving
                 X = x,
                 Slice = slice,
                 PanelsEach = each,
+                PanelsTogether = together,
                 TasksEach = tasksEach,
                 Scratch = scratch.Pointer,
                 ScratchEach = scratchEach,

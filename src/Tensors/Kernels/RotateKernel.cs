@@ -25,32 +25,38 @@ internal unsafe struct RotateJob<S, V> : IJob
         {
             long table = (long)(token % TableRows) * Size;
             long at = (long)token * Heads * Size;
-            for (int head = 0; head < Heads; head++)
-            {
-                Head(X + at + (head * Size), Cos + table, Sin + table, Size / 2, Y + at + (head * Size));
-            }
+            Token(X + at, Cos + table, Sin + table, Y + at);
         }
     }
 
+    // The tables' vectors are read once for all heads.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Head(float* x, float* cos, float* sin, int half, float* y)
+    private readonly void Token(float* x, float* cos, float* sin, float* y)
     {
+        int half = Size / 2;
+        long end = (long)Heads * Size;
         int i = 0;
         for (; i + S.Width <= half; i += S.Width)
         {
-            V low = S.Load(x + i);
-            V high = S.Load(x + half + i);
-            V lowSin = S.Multiply(low, S.Load(sin + half + i));
-            V highSin = S.Multiply(high, S.Subtract(S.Zero, S.Load(sin + i)));
-            S.Store(y + i, S.Fma(low, S.Load(cos + i), highSin));
-            S.Store(y + half + i, S.Fma(high, S.Load(cos + half + i), lowSin));
+            V lowCos = S.Load(cos + i), highCos = S.Load(cos + half + i);
+            V lowSin = S.Subtract(S.Zero, S.Load(sin + i)), highSin = S.Load(sin + half + i);
+            for (long at = i; at < end; at += Size)
+            {
+                V low = S.Load(x + at);
+                V high = S.Load(x + at + half);
+                S.Store(y + at, S.Fma(low, lowCos, S.Multiply(high, lowSin)));
+                S.Store(y + at + half, S.Fma(high, highCos, S.Multiply(low, highSin)));
+            }
         }
 
         for (; i < half; i++)
         {
-            (float low, float high) = (x[i], x[half + i]);
-            y[i] = (low * cos[i]) - (high * sin[i]);
-            y[half + i] = (high * cos[half + i]) + (low * sin[half + i]);
+            for (long at = i; at < end; at += Size)
+            {
+                (float low, float high) = (x[at], x[at + half]);
+                y[at] = (low * cos[i]) - (high * sin[i]);
+                y[at + half] = (high * cos[half + i]) + (low * sin[half + i]);
+            }
         }
     }
 }

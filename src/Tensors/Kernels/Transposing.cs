@@ -22,7 +22,11 @@ internal static unsafe class Transposing
         if (Avx2.IsSupported && rows == 2 && ldy == 2)
         {
             int done = Interleave(x, x + ldx, columns, y);
-            Scalar(x + done, ldx, 2, columns - done, y + (2 * done), 2);
+            if (done < columns)
+            {
+                Scalar(x + done, ldx, 2, columns - done, y + (2 * done), 2);
+            }
+
             return;
         }
 
@@ -137,9 +141,24 @@ internal static unsafe class Transposing
     }
 
     // Two rows become pairs; returns how many pairs.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Interleave(float* a, float* b, int count, float* pairs)
     {
         int i = 0;
+        if (Avx512F.IsSupported && count >= 16)
+        {
+            // Element 16 + k of the pair of registers is element k of the second.
+            Vector512<int> low = Vector512.Create(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+            Vector512<int> high = low + Vector512.Create(8);
+            for (; i + 16 <= count; i += 16)
+            {
+                Vector512<float> x = Vector512.Load(a + i);
+                Vector512<float> y = Vector512.Load(b + i);
+                Avx512F.PermuteVar16x32x2(x, low, y).Store(pairs + (2 * i));
+                Avx512F.PermuteVar16x32x2(x, high, y).Store(pairs + (2 * i) + 16);
+            }
+        }
+
         for (; i + 8 <= count; i += 8)
         {
             Vector256<float> x = Vector256.Load(a + i);
