@@ -88,6 +88,7 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         Served served = Find(request.Model);
         SessionOptions options = _options.Session.For(request);
         options.Validate();
+        served.Loop.CheckRoom();
         Trim();
         string id = Guid.NewGuid().ToString("n");
         AnswerRequest resolved = request with { Model = served.Model.Name };

@@ -19,7 +19,10 @@ internal sealed class DoorClient : IDisposable
     /// <summary>A client; no key for a server without tenants.</summary>
     public DoorClient(Uri http, Uri grpc, string? key)
     {
-        _http = new HttpClient(new SocketsHttpHandler { UseProxy = false }) { BaseAddress = http };
+
+        // Who leaves a stream leaves at once: the handler would read on for up to two seconds to keep its connection.
+        var handler = new SocketsHttpHandler { UseProxy = false, MaxResponseDrainSize = 0 };
+        _http = new HttpClient(handler) { BaseAddress = http };
         _channel = new GrpcChannel(grpc);
         _call = new GrpcCallOptions();
         if (key is not null)

@@ -12,49 +12,59 @@ namespace PixSearch.Inference.Engine;
 /// <content>What a step and the passing of time do to sessions, and how their ends are told.</content>
 public sealed partial class EngineCore
 {
-    /// <summary>A resumed session was let in by an earlier process: only the number of sessions counts.</summary>
-    private void CheckRoom(string tenant, DateTimeOffset? deadline, bool resumed)
+    /// <summary>How full the engine is.</summary>
+    internal EngineRoom Room
     {
-        bool full = _sessions.Count >= _options.SessionsMax;
-        bool tenantFull = _options.SessionsPerTenantMax > 0 && Ledger.Active(tenant) >= _options.SessionsPerTenantMax;
-        double wait = _costs.QueueSeconds(Scheduler.Waiting.Count);
-        if (full || tenantFull)
+        get
         {
-            int limit = full ? _options.SessionsMax : _options.SessionsPerTenantMax;
-            double rows = Scheduler.Waiting.Sum(session =>
-                session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens);
-            wait = Math.Max(wait, rows / Math.Max(1, _costs.RowsPerSecond));
-            throw Refused(wait, $"The engine has {limit} sessions{(full ? "" : " of this tenant")}, its limit "
-                + $"({(full ? "SessionsMax" : "SessionsPerTenantMax")})");
-        }
-
-        if (resumed || _options.QueueWaitMax == TimeSpan.Zero)
-        {
-            return;
-        }
-
-        if (wait > _options.QueueWaitMax.TotalSeconds)
-        {
-            throw Refused(wait, string.Create(CultureInfo.InvariantCulture,
-                $"{Scheduler.Waiting.Count} sessions wait already, about {wait:0.0} s of work; the limit is "
-                + $"{_options.QueueWaitMax.TotalSeconds:0.0} s (QueueWaitMax)"));
-        }
-
-        if (deadline is { } due && wait > 0 && _time.GetUtcNow().AddSeconds(wait) > due)
-        {
-            throw Refused(wait, string.Create(CultureInfo.InvariantCulture,
-                $"The session would wait about {wait:0.0} s, longer than its deadline allows"));
+            double wait = _costs.QueueSeconds(Scheduler.Waiting.Count);
+            return new EngineRoom(_sessions.Count, Scheduler.Waiting.Count,
+                _sessions.Count < _options.SessionsMax ? wait : Math.Max(wait, QueuedSeconds));
         }
     }
 
-    private PixException Refused(double wait, string why)
+    // How long the sessions that wait will take at the pace of late.
+    private double QueuedSeconds
     {
-        _count.Refused++;
-        double seconds = Math.Clamp(wait, 1, 60);
-        return new PixException(PixErrorKind.Overloaded, $"{why}: try again in {seconds:0} s.")
+        get
         {
-            RetryAfter = TimeSpan.FromSeconds(seconds),
-        };
+            double rows = 0;
+            for (int i = 0; i < Scheduler.Waiting.Count; i++)
+            {
+                EngineSession session = Scheduler.Waiting[i];
+                rows += session.Machine.SlotCount + session.Machine.Options.Sampling.MaxTokens;
+            }
+
+            return rows / Math.Max(1, _costs.RowsPerSecond);
+        }
+    }
+
+    /// <summary>A resumed session was let in by an earlier process: only the number of sessions counts.</summary>
+    private void CheckRoom(string tenant, DateTimeOffset? deadline, bool resumed)
+    {
+        EngineRoom room = Room;
+        try
+        {
+            room.Check(resumed ? _options with { QueueWaitMax = TimeSpan.Zero } : _options);
+            if (_options.SessionsPerTenantMax > 0 && Ledger.Active(tenant) >= _options.SessionsPerTenantMax)
+            {
+                room = room with { WaitSeconds = Math.Max(room.WaitSeconds, QueuedSeconds) };
+                throw room.Refused($"The engine has {_options.SessionsPerTenantMax} sessions of this tenant, its limit "
+                    + "(SessionsPerTenantMax)");
+            }
+
+            if (!resumed && _options.QueueWaitMax > TimeSpan.Zero && deadline is { } due && room.WaitSeconds > 0
+                && _time.GetUtcNow().AddSeconds(room.WaitSeconds) > due)
+            {
+                throw room.Refused(string.Create(CultureInfo.InvariantCulture,
+                    $"The session would wait about {room.WaitSeconds:0.0} s, longer than its deadline allows"));
+            }
+        }
+        catch (PixException)
+        {
+            _count.Refused++;
+            throw;
+        }
     }
 
     /// <summary>Plans a step, and measures at which pace the queue moves.</summary>

@@ -19,6 +19,13 @@ public sealed class EngineLoop : IAsyncDisposable
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _submitting;
     private int _signalled;
+
+    // What EngineCore.Room was after the last step, for callers that will not wait for the next; and how many it has
+    // turned away.
+    private int _roomSessions;
+    private int _roomWaiting;
+    private double _roomWait;
+    private long _refused;
     private volatile bool _stopping;
 
     /// <summary>Starts the thread. The model is the caller's to dispose, after the loop.</summary>
@@ -29,6 +36,24 @@ public sealed class EngineLoop : IAsyncDisposable
         _core = new EngineCore(model, options, time, log, new SearchDispatcher(retriever, Post)) { OnRoom = Wake };
         var thread = new Thread(Run) { Name = "pixsearch-engine", IsBackground = true };
         thread.Start();
+    }
+
+    /// <summary>
+    /// Throws <see cref="PixErrorKind.Overloaded"/> when the engine was full a step ago: without waiting for its
+    /// thread, and before anything is done for a request that will be refused.
+    /// </summary>
+    public void CheckRoom()
+    {
+        try
+        {
+            new EngineRoom(Volatile.Read(ref _roomSessions), Volatile.Read(ref _roomWaiting),
+                Volatile.Read(ref _roomWait)).Check(_options);
+        }
+        catch (PixException)
+        {
+            Interlocked.Increment(ref _refused);
+            throw;
+        }
     }
 
     /// <summary>
@@ -67,7 +92,11 @@ public sealed class EngineLoop : IAsyncDisposable
     public Task<bool> HandOverAsync(string sessionId) => AskAsync(_inbox, core => core.HandOver(sessionId));
 
     /// <summary>A look at the engine, between two steps.</summary>
-    public Task<EngineStats> StatsAsync() => AskAsync(_inbox, core => core.Stats);
+    public Task<EngineStats> StatsAsync() => AskAsync(_inbox, core =>
+    {
+        EngineStats stats = core.Stats;
+        return stats with { SessionsRefused = stats.SessionsRefused + Volatile.Read(ref _refused) };
+    });
 
     /// <summary>Ends all sessions with <see cref="PixErrorKind.Unavailable"/> and the thread.</summary>
     public async ValueTask DisposeAsync()
@@ -174,7 +203,12 @@ public sealed class EngineLoop : IAsyncDisposable
 
             bool prompted = _prompts.TryDequeue(out Action<EngineCore>? prompt);
             prompt?.Invoke(_core);
-            return _core.Tick() || prompted;
+            bool worked = _core.Tick();
+            EngineRoom room = _core.Room;
+            Volatile.Write(ref _roomSessions, room.Sessions);
+            Volatile.Write(ref _roomWaiting, room.Waiting);
+            Volatile.Write(ref _roomWait, room.WaitSeconds);
+            return worked || prompted;
         }
         catch (Exception error)
         {

@@ -29,6 +29,9 @@ internal sealed class AbuseTarget(Uri http, Uri grpc, string? key) : IDisposable
     /// <summary>API key; null for a server without tenants.</summary>
     public string? Key => key;
 
+    /// <summary>What was held when <see cref="SecondsUntilIdleAsync"/> last looked before the end.</summary>
+    public string LastHeld { get; private set; } = "nothing";
+
     /// <summary>A well-behaved client.</summary>
     public DoorClient Client { get; } = new(http, grpc, key);
 
@@ -66,18 +69,22 @@ internal sealed class AbuseTarget(Uri http, Uri grpc, string? key) : IDisposable
 
     /// <summary>
     /// Seconds until no session, page, picture or request is held any more; null when that did not happen within a
-    /// minute.
+    /// minute. <see cref="LastHeld"/> says afterwards what was given back last.
     /// </summary>
     public async Task<double?> SecondsUntilIdleAsync(CancellationToken cancellation)
     {
+        LastHeld = "nothing";
         long start = Stopwatch.GetTimestamp();
         while (Stopwatch.GetElapsedTime(start) < TimeSpan.FromMinutes(1))
         {
             IReadOnlyDictionary<string, double> metrics = await MetricsAsync(cancellation);
-            if (s_busy.All(name => metrics.GetValueOrDefault(name) == 0))
+            string[] held = [.. s_busy.Where(name => metrics.GetValueOrDefault(name) != 0)];
+            if (held.Length == 0)
             {
                 return Stopwatch.GetElapsedTime(start).TotalSeconds;
             }
+
+            LastHeld = string.Join(", ", held.Select(name => $"{metrics[name]:0.###} {name}"));
 
             await Task.Delay(20, cancellation);
         }

@@ -43,7 +43,8 @@ internal sealed class StreamAttacks(AbuseTarget target, ulong seed, double relea
         bool held = idle <= releaseSecondsMax && during == before && left == streams;
         return new AbuseResult("cancelled streams", $"{streams} on both doors", held,
             string.Create(CultureInfo.InvariantCulture,
-            $"{left} left ({refused} times refused before); all back after {idle:0.000} s; control "
+            $"{left} left ({refused} times refused before); all back after {idle:0.000} s, last "
+            + $"{target.LastHeld}; control "
             + $"{(during == before ? "unchanged" : "CHANGED")}"));
     }
 
