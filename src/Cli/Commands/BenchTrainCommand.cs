@@ -23,7 +23,7 @@ internal static class BenchTrainCommand
         var questions = Number("--questions", "Questions a picture.", 3);
         var tokens = Number("--tokens", "Tokens behind the picture.", 128);
         var spans = Number("--spans", "Masks a question.", 2);
-        var steps = Number("--steps", "Steps of a round, after one that is not counted.", 3);
+        var steps = Number("--steps", "Steps of a round, after some that are not counted.", 3);
         var rounds = Number("--rounds", "Rounds, in turns with PyTorch.", 2);
         var alone = new Option<bool>("--alone") { Description = "Leave PyTorch out." };
         var cpuTime = new Option<bool>("--cpu-time")

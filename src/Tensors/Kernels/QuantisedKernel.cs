@@ -9,8 +9,9 @@ namespace PixSearch.Tensors;
 /// </summary>
 internal static unsafe class QuantisedKernel
 {
-    // Bytes of a panel that are asked for in advance.
-    private const int Ahead = 2048;
+    // Bytes of a panel that are asked for in advance: what memory brings in some 300 ns. Decoding from memory was 15 to
+    // 20 % faster than with 2 KB, and no slower than with 16 or 24.
+    private const int Ahead = 12 << 10;
 
     /// <summary>sums [height, 2 * Width] = a b.</summary>
     /// <param name="height">Rows: 1, 2, 4, 6, 8 or 12.</param>
