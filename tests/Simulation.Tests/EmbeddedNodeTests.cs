@@ -164,6 +164,25 @@ public sealed class EmbeddedNodeTests
     }
 
     [Fact]
+    public async Task StartAsync_EngineIsFull_RefusesBeforeThePictureIsLookedAt()
+    {
+        var stuck = new CountingRetriever(0);
+        await using var host = new Host(retriever: stuck, sessionsMax: 1);
+        await host.Node.StartAsync(Ask(), default);
+        await stuck.Stuck;
+
+        // Answered between two steps, so after the one that filled the engine.
+        await host.Node.StatsAsync();
+        PixException error = await Assert.ThrowsAsync<PixException>(
+            () => host.Node.StartAsync(Ask() with { Picture = new byte[] { 1, 2, 3 } }, default).AsTask());
+
+        Assert.Equal(PixErrorKind.Overloaded, error.Kind);
+        Assert.Contains("SessionsMax", error.Message);
+        Assert.True(error.RetryAfter >= TimeSpan.FromSeconds(1));
+        Assert.Equal(1, (await host.Node.StatsAsync()).SessionsRefused);
+    }
+
+    [Fact]
     public async Task StartAsync_StoreKeptSessionsLongEnough_ForgetsThem()
     {
         string folder = Directory.CreateTempSubdirectory("pixsearch-store-").FullName;
@@ -254,10 +273,11 @@ public sealed class EmbeddedNodeTests
         private readonly SessionStore? _store;
         private bool _disposed;
 
-        public Host(string? folder = null, IRetriever? retriever = null, TimeProvider? time = null)
+        public Host(string? folder = null, IRetriever? retriever = null, TimeProvider? time = null,
+            int sessionsMax = 64)
         {
             _store = folder is null ? null : new SessionStore(folder, time ?? TimeProvider.System);
-            var options = new NodeOptions { Engine = new EngineOptions { PageCount = 512, SessionsMax = 64 } };
+            var options = new NodeOptions { Engine = new EngineOptions { PageCount = 512, SessionsMax = sessionsMax } };
             Node = new EmbeddedNode([Model], retriever ?? new CountingRetriever(int.MaxValue), [], options,
                 time, _store);
         }

@@ -33,8 +33,15 @@ public sealed class AbuseCommandTests(NanoFolder nano) : IClassFixture<NanoFolde
         JsonElement results = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(output, "gateway.json")))
             .RootElement.GetProperty("results");
         Assert.Equal(4, results.GetArrayLength());
-        Assert.All(results.EnumerateArray(), one => Assert.Equal(40, one.GetProperty("answer").GetProperty("count")
-            .GetInt32()));
+        Assert.All(results.EnumerateArray(), one =>
+        {
+            Assert.Equal(40, Count(one.GetProperty("full")));
+            JsonElement paced = one.GetProperty("paced");
+            Assert.Equal(4 * one.GetProperty("clients").GetInt32(), Count(paced.GetProperty("answer")));
+            Assert.Equal(32 * Count(paced.GetProperty("answer")), Count(paced.GetProperty("event")));
+        });
+
+        static int Count(JsonElement percentiles) => percentiles.GetProperty("count").GetInt32();
     }
 
     [Theory]
@@ -42,6 +49,7 @@ public sealed class AbuseCommandTests(NanoFolder nano) : IClassFixture<NanoFolde
     [InlineData("--http and --grpc belong together", "bench", "abuse", "--http", "http://127.0.0.1:1")]
     [InlineData("--scale is 0", "bench", "abuse", "--scale", "0")]
     [InlineData("--requests", "bench", "gateway", "--requests", "0")]
+    [InlineData("--step-ms", "bench", "gateway", "--step-ms", "0")]
     public async Task Bench_BadInput_EndsWithTwoAndOneLine(string message, params string[] arguments)
     {
         PxProcess.Result result = await PxProcess.RunAsync("", arguments);
