@@ -52,9 +52,36 @@ public sealed class SseStreamTests
         Assert.All(wire.Flushed, part => Assert.True(part.Length < 18_000, $"{part.Length}"));
     }
 
-    private static SseStream Open(Wire wire)
+    [Fact]
+    public async Task Pump_ClientLeavesWhileTheNextEventIsAwaited_EndsTheSourceFirst()
     {
-        var http = new DefaultHttpContext();
+        using var left = new CancellationTokenSource();
+        var wire = new Wire { Broken = left };
+        SseStream sse = Open(wire, left.Token);
+        bool ended = false;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => sse.PumpAsync(Events(), s_keepAlive,
+            TimeProvider.System, number => sse.Write(number, JsonSerializerOptions.Web)));
+        Assert.True(ended);
+
+        async IAsyncEnumerable<int> Events()
+        {
+            try
+            {
+                yield return 0;
+                await Task.Delay(Timeout.InfiniteTimeSpan, left.Token);
+            }
+            finally
+            {
+                // As cleaning up does, which may take its time.
+                await Task.Yield();
+                ended = true;
+            }
+        }
+    }
+
+    private static SseStream Open(Wire wire, CancellationToken aborted = default)
+    {
+        var http = new DefaultHttpContext { RequestAborted = aborted };
         http.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(wire));
         return new SseStream(http);
     }
@@ -66,8 +93,17 @@ public sealed class SseStreamTests
 
         public List<string> Flushed { get; } = [];
 
+        /// <summary>Is cancelled by the first flush, which fails.</summary>
+        public CancellationTokenSource? Broken { get; init; }
+
         public override Task FlushAsync(CancellationToken cancellationToken)
         {
+            if (Broken is not null)
+            {
+                Broken.Cancel();
+                throw new OperationCanceledException(Broken.Token);
+            }
+
             if (Length > _sent)
             {
                 Flushed.Add(Encoding.UTF8.GetString(GetBuffer(), _sent, (int)Length - _sent));

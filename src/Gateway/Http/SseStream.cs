@@ -65,19 +65,30 @@ internal sealed class SseStream(HttpContext http)
         while (true)
         {
             ValueTask<bool> pending = source.MoveNextAsync();
-            bool ready = pending.IsCompleted;
-            if (!ready || _output.UnflushedBytes >= UnflushedBytesMax)
-            {
-                await FlushAsync();
-            }
-
-            bool more = ready ? await pending : await WaitAsync(pending.AsTask(), keepAlive, time);
+            bool more = pending.IsCompleted && _output.UnflushedBytes < UnflushedBytesMax
+                ? await pending
+                : await FlushAndWaitAsync(pending.AsTask(), keepAlive, time);
             if (!more)
             {
                 return;
             }
 
             write(source.Current);
+        }
+    }
+
+    private async Task<bool> FlushAndWaitAsync(Task<bool> next, TimeSpan keepAlive, TimeProvider time)
+    {
+        try
+        {
+            await FlushAsync();
+            return await WaitAsync(next, keepAlive, time);
+        }
+        catch when (!next.IsCompleted)
+        {
+            // The client left. The items' own wait ends with it; their source must not be disposed of while it runs.
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
         }
     }
 

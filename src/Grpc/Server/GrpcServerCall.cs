@@ -71,12 +71,9 @@ internal sealed class GrpcServerCall
         while (true)
         {
             ValueTask<bool> pending = source.MoveNextAsync();
-            if (_writer.UnflushedBytes > 0 && (!pending.IsCompleted || _writer.UnflushedBytes >= UnflushedBytesMax))
-            {
-                await _writer.FlushAsync(Context.Cancellation);
-            }
-
-            if (!await pending)
+            bool flushes = _writer.UnflushedBytes >= UnflushedBytesMax
+                || (_writer.UnflushedBytes > 0 && !pending.IsCompleted);
+            if (!(flushes ? await FlushAndWaitAsync(pending.AsTask()) : await pending))
             {
                 break;
             }
@@ -85,6 +82,23 @@ internal sealed class GrpcServerCall
         }
 
         await _writer.FlushAsync(Context.Cancellation);
+    }
+
+    private async Task<bool> FlushAndWaitAsync(Task<bool> next)
+    {
+        try
+        {
+            await _writer.FlushAsync(Context.Cancellation);
+        }
+        catch when (!next.IsCompleted)
+        {
+            // The peer left or its deadline passed, which the handler hears too; it must not be disposed of while it
+            // runs.
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        return await next;
     }
 
     private async Task AppendAsync<T>(T message)
