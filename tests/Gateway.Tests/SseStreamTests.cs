@@ -68,7 +68,7 @@ public sealed class SseStreamTests
             try
             {
                 yield return 0;
-                await Task.Delay(Timeout.InfiniteTimeSpan, left.Token);
+                await new TaskCompletionSource().Task.WaitAsync(left.Token);
             }
             finally
             {
