@@ -36,13 +36,13 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
     public bool IsDraining => _draining;
 
     /// <inheritdoc/>
-    public async Task RunAsync(StoredSession session, CancellationToken cancellation)
-    {
-        if (_draining)
-        {
-            throw new PixException(PixErrorKind.Unavailable, "This silo is leaving and takes no session.");
-        }
+    public EnginePlace Enter(bool resumed) => _draining
+        ? throw new PixException(PixErrorKind.Unavailable, "This silo is leaving and takes no session.")
+        : loop.Enter(resumed);
 
+    /// <inheritdoc/>
+    public async Task RunAsync(StoredSession session, EnginePlace place, CancellationToken cancellation)
+    {
         if (_held.TryGetValue(session.Id, out Held? known))
         {
             // Claimed again: what runs here is fenced already, its pages must go before the new epoch starts.
@@ -57,7 +57,7 @@ public sealed class EngineHost(EngineLoop loop, ClusterSessionLog log, EngineHos
         LogEntry[] replay = [.. session.Entries.Select(entry => JsonSerializer.Deserialize<LogEntry>(entry)!)];
         log.Own(session.Id, session.Epoch, session.Position);
         EventStream stream = await loop.SubmitAsync(new EngineRequest(session.Id, request, options, picture, key,
-            replay, Activity.Current?.Context ?? default));
+            replay, Activity.Current?.Context ?? default), place);
         double cost = EngineWishes.For(request, "").CostEstimate;
         _held[session.Id] = new Held(stream, Environment.TickCount64, cost);
         if (_draining)

@@ -11,9 +11,13 @@ namespace PixSearch.Grains;
 /// </summary>
 public interface IEngineHost
 {
+    /// <summary>A place for a session that is about to be claimed for this engine; throws Overloaded or Unavailable
+    /// when there is none, so that nobody claims in vain. See <see cref="EngineLoop.Enter"/>.</summary>
+    EnginePlace Enter(bool resumed);
+
     /// <summary>Starts or resumes a session under an epoch; an older epoch of the same session is dropped
     /// first.</summary>
-    Task RunAsync(StoredSession session, CancellationToken cancellation);
+    Task RunAsync(StoredSession session, EnginePlace place, CancellationToken cancellation);
 
     /// <summary>The events of a session that runs here or ended here lately; null for any other, and for one that was
     /// let go.</summary>

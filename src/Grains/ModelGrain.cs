@@ -4,6 +4,7 @@ using PixSearch.Grains.Contracts;
 using PixSearch.Grains.Feeds;
 using PixSearch.Grains.Placement;
 using PixSearch.Grains.Storage;
+using PixSearch.Inference.Engine;
 
 namespace PixSearch.Grains;
 
@@ -19,12 +20,8 @@ internal sealed class ModelGrain(IEngineHost engine, EventFeeds feeds, SessionSt
     {
         try
         {
-            if (engine.IsDraining)
-            {
-                // Before the claim: a claim by who then refuses moves the session twice.
-                throw new PixException(PixErrorKind.Unavailable, "This silo is leaving and takes no session.");
-            }
-
+            // Before the claim: a claim by who then refuses moves the session twice.
+            using EnginePlace place = engine.Enter(resumed: from.Length > 0);
             StoredSession? session = await store.ClaimAsync(sessionId, this.GetPrimaryKeyString(), from,
                 CancellationToken.None);
             if (session is null)
@@ -34,7 +31,7 @@ internal sealed class ModelGrain(IEngineHost engine, EventFeeds feeds, SessionSt
                     : false;
             }
 
-            await engine.RunAsync(session, CancellationToken.None);
+            await engine.RunAsync(session, place, CancellationToken.None);
             return true;
         }
         catch (PixException error)

@@ -153,8 +153,8 @@ internal sealed partial class SessionGrain(SessionStore store, LoadView view, IE
                         1);
                 }
 
-                // Who refuses has claimed it all the same, and the next one takes it from there; who only failed to
-                // answer may be computing it.
+                // Who became full after it claimed still has the claim, and the next one takes it from there; who only
+                // failed to answer may be computing it.
                 refused.Add(engine);
                 string now = await KnownAsync();
                 if (now != known && (now != engine || !answered))

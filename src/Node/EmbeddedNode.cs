@@ -88,11 +88,11 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
         Served served = Find(request.Model);
         SessionOptions options = _options.Session.For(request);
         options.Validate();
-        served.Loop.CheckRoom();
+        using EnginePlace place = served.Loop.Enter();
         Trim();
         string id = Guid.NewGuid().ToString("n");
         AnswerRequest resolved = request with { Model = served.Model.Name };
-        await SubmitAsync(served, id, resolved, options, replay: null, cancellation).ConfigureAwait(false);
+        await SubmitAsync(served, id, resolved, options, replay: null, place, cancellation).ConfigureAwait(false);
         return id;
     }
 
@@ -163,7 +163,7 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
     }
 
     private async Task<EventStream> SubmitAsync(Served served, string id, AnswerRequest request, SessionOptions options,
-        IReadOnlyList<LogEntry>? replay, CancellationToken cancellation)
+        IReadOnlyList<LogEntry>? replay, EnginePlace? place, CancellationToken cancellation)
     {
         RgbImage? picture = null;
         UInt128 key = 0;
@@ -174,7 +174,7 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
 
         var submitted = new EngineRequest(id, request, options, picture, key, replay,
             Activity.Current?.Context ?? default);
-        EventStream stream = await served.Loop.SubmitAsync(submitted).ConfigureAwait(false);
+        EventStream stream = await served.Loop.SubmitAsync(submitted, place).ConfigureAwait(false);
         _sessions[id] = new Held(stream, request.Tenant, served.Model.Name);
         return stream;
     }
@@ -197,7 +197,7 @@ public sealed class EmbeddedNode : IAnswerService, INodeCatalog, IAsyncDisposabl
             // Another reader may have revived it meanwhile.
             if (!_sessions.ContainsKey(id))
             {
-                await SubmitAsync(served, id, stored.Request, stored.Options, stored.Entries, default)
+                await SubmitAsync(served, id, stored.Request, stored.Options, stored.Entries, place: null, default)
                     .ConfigureAwait(false);
             }
         }

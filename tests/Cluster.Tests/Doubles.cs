@@ -26,13 +26,12 @@ internal sealed class EngineDouble(string silo) : IEngineHost
         Report = change(new EngineReport { Silo = silo, Models = ["m"], PagesFree = 100, PagesTotal = 100 });
     }
 
-    public Task RunAsync(StoredSession session, CancellationToken cancellation)
-    {
-        if (Full)
-        {
-            throw new PixException(PixErrorKind.Overloaded, "The engine is full.");
-        }
+    public EnginePlace Enter(bool resumed) => Full
+        ? throw new PixException(PixErrorKind.Overloaded, "The engine is full.")
+        : new EnginePlace(() => { });
 
+    public Task RunAsync(StoredSession session, EnginePlace place, CancellationToken cancellation)
+    {
         Sessions.Enqueue(session.Id);
         return Task.CompletedTask;
     }

@@ -1,4 +1,5 @@
 using PixSearch.Abstractions;
+using PixSearch.Grains;
 using PixSearch.Grains.Contracts;
 
 namespace PixSearch.Cluster.Tests;
@@ -55,6 +56,11 @@ public sealed class PlacementTests(TwoSilos cluster)
         await cluster.ReportAsync(report => report, report => report with { CostQueued = 50_000 });
         cluster.Engines[0].Full = true;
         Assert.Equal(Sessions, await CountOnSecondAsync(Request()));
+
+        // Who refused had not claimed it: the owner wrote under the first epoch, and this claim makes the second.
+        string session = await cluster.Answers.StartAsync(Request(), default);
+        StoredSession? claimed = await cluster.Store.ClaimAsync(session, "test", from: null, default);
+        Assert.Equal(2, claimed!.Epoch);
     }
 
     [ClusterFact]

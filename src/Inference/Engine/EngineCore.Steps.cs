@@ -19,7 +19,7 @@ public sealed partial class EngineCore
         {
             double wait = _costs.QueueSeconds(Scheduler.Waiting.Count);
             return new EngineRoom(_sessions.Count, Scheduler.Waiting.Count,
-                _sessions.Count < _options.SessionsMax ? wait : Math.Max(wait, QueuedSeconds));
+                _sessions.Count < _options.SessionsMax ? wait : Math.Max(wait, QueuedSeconds), _costs.QueueSeconds(1));
         }
     }
 
@@ -45,7 +45,7 @@ public sealed partial class EngineCore
         EngineRoom room = Room;
         try
         {
-            room.Check(resumed ? _options with { QueueWaitMax = TimeSpan.Zero } : _options);
+            room.Check(_options, resumed);
             if (_options.SessionsPerTenantMax > 0 && Ledger.Active(tenant) >= _options.SessionsPerTenantMax)
             {
                 room = room with { WaitSeconds = Math.Max(room.WaitSeconds, QueuedSeconds) };

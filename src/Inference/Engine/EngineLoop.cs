@@ -25,6 +25,8 @@ public sealed class EngineLoop : IAsyncDisposable
     private int _roomSessions;
     private int _roomWaiting;
     private double _roomWait;
+    private double _roomAdmission;
+    private int _entering;
     private long _refused;
     private volatile bool _stopping;
 
@@ -39,31 +41,44 @@ public sealed class EngineLoop : IAsyncDisposable
     }
 
     /// <summary>
-    /// Throws <see cref="PixErrorKind.Overloaded"/> when the engine was full a step ago: without waiting for its
-    /// thread, and before anything is done for a request that will be refused.
+    /// A place for a session that is about to be submitted, or <see cref="PixErrorKind.Overloaded"/> when the engine
+    /// was full a step ago: without waiting for its thread, and before anything is done for a request that would be
+    /// refused. Those that have a place and are not in the engine yet - their pictures are being decoded - count like
+    /// those that wait in it. Disposing gives it back.
     /// </summary>
-    public void CheckRoom()
+    /// <param name="resumed">The session was let in before, by this or another process: it waits as long as it must,
+    /// and only the number of sessions counts.</param>
+    public EnginePlace Enter(bool resumed = false)
     {
+        int ahead = Interlocked.Increment(ref _entering) - 1;
         try
         {
             new EngineRoom(Volatile.Read(ref _roomSessions), Volatile.Read(ref _roomWaiting),
-                Volatile.Read(ref _roomWait)).Check(_options);
+                Volatile.Read(ref _roomWait), Volatile.Read(ref _roomAdmission)).Behind(ahead).Check(_options, resumed);
+            return new EnginePlace(() => Interlocked.Decrement(ref _entering));
         }
         catch (PixException)
         {
+            Interlocked.Decrement(ref _entering);
             Interlocked.Increment(ref _refused);
             throw;
         }
     }
 
     /// <summary>
-    /// Takes a session in. Full: throws <see cref="PixErrorKind.Overloaded"/> at once, without waiting for the engine.
+    /// Takes a session in, which gives its place back. Full: throws <see cref="PixErrorKind.Overloaded"/> at once,
+    /// without waiting for the engine.
     /// </summary>
-    public async Task<EventStream> SubmitAsync(EngineRequest request)
+    public async Task<EventStream> SubmitAsync(EngineRequest request, EnginePlace? place = null)
     {
         CheckRunning();
         using Submission submission = EnterSubmission();
-        return await AskAsync(_inbox, core => core.Submit(request)).ConfigureAwait(false);
+        return await AskAsync(_inbox, core =>
+        {
+            EventStream stream = core.Submit(request);
+            place?.Dispose();
+            return stream;
+        }).ConfigureAwait(false);
     }
 
     /// <summary>
@@ -201,13 +216,11 @@ public sealed class EngineLoop : IAsyncDisposable
                 command(_core);
             }
 
+            Publish(_core.Room);
             bool prompted = _prompts.TryDequeue(out Action<EngineCore>? prompt);
             prompt?.Invoke(_core);
             bool worked = _core.Tick();
-            EngineRoom room = _core.Room;
-            Volatile.Write(ref _roomSessions, room.Sessions);
-            Volatile.Write(ref _roomWaiting, room.Waiting);
-            Volatile.Write(ref _roomWait, room.WaitSeconds);
+            Publish(_core.Room);
             return worked || prompted;
         }
         catch (Exception error)
@@ -218,6 +231,14 @@ public sealed class EngineLoop : IAsyncDisposable
                 $"The engine had to drop its sessions ({error.GetType().Name}: {FirstLine(error)}).");
             return true;
         }
+    }
+
+    private void Publish(EngineRoom room)
+    {
+        Volatile.Write(ref _roomSessions, room.Sessions);
+        Volatile.Write(ref _roomWaiting, room.Waiting);
+        Volatile.Write(ref _roomWait, room.WaitSeconds);
+        Volatile.Write(ref _roomAdmission, room.AdmissionSeconds);
     }
 
     private void WaitForWork()

@@ -7,17 +7,27 @@ namespace PixSearch.Inference.Engine;
 /// <param name="Sessions">Sessions in the engine, waiting and searching ones too.</param>
 /// <param name="Waiting">Those of them that have not begun.</param>
 /// <param name="WaitSeconds">How long the next one would wait.</param>
-internal readonly record struct EngineRoom(int Sessions, int Waiting, double WaitSeconds)
+/// <param name="AdmissionSeconds">Time between two of those that wait; 0 while it is not known.</param>
+internal readonly record struct EngineRoom(int Sessions, int Waiting, double WaitSeconds, double AdmissionSeconds)
 {
-    /// <summary>Throws <see cref="PixErrorKind.Overloaded"/> when there is none for a new session.</summary>
-    public void Check(EngineOptions options)
+    /// <summary>The room behind this many that are on their way into the engine.</summary>
+    public EngineRoom Behind(int entering) => this with
+    {
+        Sessions = Sessions + entering,
+        Waiting = Waiting + entering,
+        WaitSeconds = WaitSeconds + (entering * AdmissionSeconds),
+    };
+
+    /// <summary>Throws <see cref="PixErrorKind.Overloaded"/> when there is none for a new session, or for one
+    /// that was let in before and only needs a place.</summary>
+    public void Check(EngineOptions options, bool resumed)
     {
         if (Sessions >= options.SessionsMax)
         {
             throw Refused($"The engine has {options.SessionsMax} sessions, its limit (SessionsMax)");
         }
 
-        if (options.QueueWaitMax > TimeSpan.Zero && WaitSeconds > options.QueueWaitMax.TotalSeconds)
+        if (!resumed && options.QueueWaitMax > TimeSpan.Zero && WaitSeconds > options.QueueWaitMax.TotalSeconds)
         {
             throw Refused(string.Create(CultureInfo.InvariantCulture,
                 $"{Waiting} sessions wait already, about {WaitSeconds:0.0} s of work; the limit is "
