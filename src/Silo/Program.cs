@@ -18,7 +18,7 @@ var probe = new Option<string?>("--probe")
 var bench = new Option<bool>("--bench")
     { Description = "Measure the engine alone, then 1, 2 and 3 silos on loopback, then the loss of one; then end." };
 var clients = new Option<int>("--clients") { Description = "With --bench.", DefaultValueFactory = _ => 16 };
-var questions = new Option<int>("--questions") { Description = "With --bench.", DefaultValueFactory = _ => 128 };
+var questions = new Option<int>("--questions") { Description = "With --bench.", DefaultValueFactory = _ => 384 };
 var silos = new Option<int>("--silos") { Description = "With --bench: at most.", DefaultValueFactory = _ => 3 };
 var root = new RootCommand("PixSearch silo: settings come from PIXSEARCH__* variables.")
     { role, initialize, probe, bench, clients, questions, silos };

@@ -31,7 +31,7 @@ internal sealed class SiloEngine : IAsyncDisposable
 
         // The folder's name, which is what gateways and requests know the model by.
         _name = settings.DefaultModel;
-        _log = new ClusterSessionLog(store, s_databasePatience);
+        _log = new ClusterSessionLog(store, s_databasePatience, settings.CommitInterval);
         _indexes = new IndexFolders(settings);
         var options = new EngineOptions();
         int pages = 16 * _model.ContextLength / options.PageSize;

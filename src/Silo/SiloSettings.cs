@@ -64,6 +64,13 @@ public sealed record SiloSettings
     /// <summary>How long sessions and their pictures can be read again after they were asked.</summary>
     public TimeSpan Kept { get; init; } = TimeSpan.FromHours(24);
 
+    /// <summary>
+    /// Shortest time between two commits of a silo, and so between two texts that a client is sent: what a token costs
+    /// PostgreSQL, Orleans and the gateway is shared by all tokens of that time. Models whose step takes longer are not
+    /// slowed.
+    /// </summary>
+    public TimeSpan CommitInterval { get; init; } = TimeSpan.FromMilliseconds(10);
+
     /// <summary>Tenants file of a gateway; empty for one tenant without key.</summary>
     public string Tenants { get; init; } = "";
 
@@ -111,6 +118,8 @@ public sealed record SiloSettings
             LocalSilos = Text("LOCALSILOS", defaults.LocalSilos),
             DrainGrace = Seconds(read, "DRAINGRACE", defaults.DrainGrace),
             Kept = Hours(read, "KEEPHOURS", defaults.Kept),
+            CommitInterval = TimeSpan.FromMilliseconds(Number(read, "COMMITMS",
+                defaults.CommitInterval.TotalMilliseconds, 0, 1000, "milliseconds")),
             Tenants = Text("TENANTS", defaults.Tenants),
             TlsCertificate = Text("TLSCERTIFICATE", defaults.TlsCertificate),
             TlsKey = Text("TLSKEY", defaults.TlsKey),

@@ -12,7 +12,7 @@ namespace PixSearch.Cluster.Processes;
 public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) : IDisposable
 {
     [ClusterFact(LiveSilos = true)]
-    public async Task Kill_MiddleOfDecoding_SameBytes() => await KillAtAsync("token", position: 60);
+    public async Task Kill_MiddleOfDecoding_SameBytes() => await KillAtAsync("token", position: 20);
 
     [ClusterFact(LiveSilos = true)]
     public async Task Kill_InsideSearch_SameBytes() => await KillAtAsync("evidence", position: 25);
@@ -27,7 +27,7 @@ public sealed class LossTests(ClusterFixture cluster, ITestOutputHelper output) 
         (string question, Answer expected) = await UndisturbedAsync("freeze");
         Task<Answer> asked;
         ClusterProcess frozen;
-        await using (CommitGate gate = await CommitGate.CloseAsync(cluster.Database, question, "token", 60))
+        await using (CommitGate gate = await CommitGate.CloseAsync(cluster.Database, question, "token", 20))
         {
             asked = cluster.Client.AnswerAsync(question);
             frozen = cluster.Silo(await gate.ArrivedAsync());

@@ -47,7 +47,9 @@ public sealed class StopTests(ClusterFixture cluster, ITestOutputHelper output) 
         Answer expected = await cluster.Client.AnswerAsync(question);
         Task<Answer> asked;
         ClusterProcess leaving;
-        await using (CommitGate gate = await CommitGate.CloseAsync(cluster.Database, question, "token", 60))
+
+        // Early enough: an engine goes some steps on while a commit is held up, and must not reach the end.
+        await using (CommitGate gate = await CommitGate.CloseAsync(cluster.Database, question, "token", 20))
         {
             asked = cluster.Client.AnswerAsync(question);
             leaving = cluster.Silo(await gate.ArrivedAsync());

@@ -6,15 +6,22 @@ using PixSearch.Inference.Engine;
 namespace PixSearch.Grains.Storage;
 
 /// <summary>
-/// An engine's session log in the shared store: one statement a step for all of its sessions, which is under way while
-/// the engine computes its next step. While the database is away the engine waits here: nothing is shown that is not
-/// durable, and nothing is lost.
+/// An engine's session log in the shared store: one statement for all that its sessions did since the last one, which
+/// is under way while the engine computes its next steps. While the database is away the engine waits here: nothing is
+/// shown that is not durable, and nothing is lost.
 /// </summary>
-public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience) : ISessionLog, IDisposable
+/// <param name="store">The store.</param>
+/// <param name="patience">How long a database that is away is waited for.</param>
+/// <param name="interval">See <see cref="ISessionLog.CommitInterval"/>.</param>
+public sealed class ClusterSessionLog(SessionStore store, TimeSpan patience, TimeSpan interval)
+    : ISessionLog, IDisposable
 {
     private readonly ConcurrentDictionary<string, Owned> _owned = new();
     private readonly List<EntryWrite> _writes = [];
     private volatile bool _stopped;
+
+    /// <inheritdoc/>
+    public TimeSpan CommitInterval => interval;
 
     /// <summary>Called before a session is submitted: writes go under this epoch, from this position on.</summary>
     public void Own(string sessionId, long epoch, int position) => _owned[sessionId] = new Owned(epoch, position);

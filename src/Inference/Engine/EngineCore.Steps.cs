@@ -356,6 +356,7 @@ public sealed partial class EngineCore
         }
 
         Cover();
+        (_stepsBehind, _committedAt) = (0, _time.GetTimestamp());
         ValueTask<IReadOnlyList<string>> commit = _log.CommitAsync();
         if (commit.IsCompletedSuccessfully)
         {

@@ -15,6 +15,10 @@ namespace PixSearch.Inference.Engine;
 /// </summary>
 public sealed partial class EngineCore : IDisposable
 {
+    // Steps computed while one commit is under way. More would only be computed for nobody to see while a database is
+    // away, and be computed again by whoever takes the sessions up.
+    private const int StepsBehindMax = 8;
+
     private readonly ISegmentingModel _model;
     private readonly EngineOptions _options;
     private readonly TimeProvider _time;
@@ -34,6 +38,8 @@ public sealed partial class EngineCore : IDisposable
     private readonly Func<EngineSession, double> _searchingSeconds;
     private readonly EngineCounters _count = new();
     private Task<IReadOnlyList<string>>? _commit;
+    private int _stepsBehind;
+    private long _committedAt;
     private long _arrivals;
     private long _admittedAt;
     private bool _queued;
@@ -218,10 +224,18 @@ public sealed partial class EngineCore : IDisposable
             _costs.ObserveStep(plan.RowCount, _executor.Times.RowSeconds - before);
         }
 
-        // What the step before did became durable meanwhile.
-        Conclude();
+        // What earlier steps did may have become durable meanwhile.
+        if (_commit is null or { IsCompleted: true } || ++_stepsBehind >= StepsBehindMax)
+        {
+            Conclude();
+        }
+
         Apply(plan, result);
-        BeginPublish();
+        if (_commit is null && _time.GetElapsedTime(_committedAt) >= _log.CommitInterval)
+        {
+            BeginPublish();
+        }
+
         return true;
     }
 

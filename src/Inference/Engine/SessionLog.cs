@@ -46,7 +46,7 @@ public sealed record SessionFailed(PixErrorKind Kind, string Message) : LogEntry
 }
 
 /// <summary>
-/// Where the inputs of sessions are kept. The engine appends during a step and commits once, before any reader sees
+/// Where the inputs of sessions are kept. The engine appends during a step and commits before any reader sees
 /// an event of the step: what a client has seen is never lost. Used by the engine thread.
 /// </summary>
 public interface ISessionLog
@@ -67,10 +67,15 @@ public interface ISessionLog
     IReadOnlyList<string> Commit();
 
     /// <summary>
-    /// Begins a commit that goes on while the engine computes the next step; readers see the events once it is done.
-    /// One is under way at a time, and meanwhile the engine may append. A log that is fast enough does it at once.
+    /// Begins a commit that goes on while the engine computes the next steps; readers see the events once it is done.
+    /// One is under way at a time, and what the engine appends meanwhile is the next one's: a log slower than a step
+    /// gets several steps in one commit. A log that is fast enough does it at once.
     /// </summary>
     ValueTask<IReadOnlyList<string>> CommitAsync() => new(Commit());
+
+    /// <summary>Shortest time between the beginnings of two commits while the engine computes; one that has nothing to
+    /// compute commits at once.</summary>
+    TimeSpan CommitInterval => TimeSpan.Zero;
 }
 
 /// <summary>Keeps nothing: sessions end with the process.</summary>

@@ -27,6 +27,14 @@ public sealed class CommitTests
         Assert.Equal(durable, engine.Events(id).Count);
         Assert.InRange(twin.Events(id).Count, durable + 1, int.MaxValue);
 
+        // Seven steps more are computed meanwhile; the eighth waits for the commit when it is done.
+        for (int i = 0; i < 7; i++)
+        {
+            Assert.True(engine.Core.Tick());
+            twin.Core.Tick();
+            Assert.Equal(durable, engine.Events(id).Count);
+        }
+
         int steps = engine.Model.Steps;
         Task<bool> next = Task.Run(engine.Core.Tick);
         Assert.True(SpinWait.SpinUntil(() => engine.Model.Steps > steps, TimeSpan.FromSeconds(30)));
@@ -35,6 +43,48 @@ public sealed class CommitTests
         engine.UnderWay = null;
         commit.SetResult([]);
         Assert.True(await next);
+        twin.Core.Tick();
+        Assert.Equal(twin.Text(id), engine.Text(id));
+        engine.Run();
+        Assert.Equal(Script, engine.Text(id));
+        Assert.IsType<Finished>(engine.Events(id)[^1]);
+    }
+
+    [Fact]
+    public void Commit_UnderWay_WhatCameMeanwhileGoesTogether()
+    {
+        using var twin = new EngineHarness();
+        using var engine = new EngineHarness();
+        (string id, TaskCompletionSource<IReadOnlyList<string>> commit) = Begin(twin, engine);
+        int commits = engine.Commits;
+        for (int i = 0; i < 5; i++)
+        {
+            engine.Core.Tick();
+            twin.Core.Tick();
+        }
+
+        Assert.Equal(commits + 1, engine.Commits);
+        engine.UnderWay = null;
+        commit.SetResult([]);
+        engine.Core.Tick();
+        twin.Core.Tick();
+        Assert.Equal(commits + 2, engine.Commits);
+        Assert.Equal(twin.Text(id), engine.Text(id));
+    }
+
+    [Fact]
+    public void Commit_Interval_EventsOfStepsWithinItComeTogetherAndTheLastOnesAtOnce()
+    {
+        using var twin = new EngineHarness();
+        using var engine = new EngineHarness { CommitInterval = TimeSpan.FromMilliseconds(10) };
+        (string id, _) = Begin(twin, engine);
+        engine.UnderWay = null;
+        engine.Core.Tick();
+        twin.Core.Tick();
+        int held = twin.Events(id).Count - engine.Events(id).Count;
+        Assert.InRange(held, 1, int.MaxValue);
+        engine.Time.Advance(TimeSpan.FromMilliseconds(10));
+        engine.Core.Tick();
         twin.Core.Tick();
         Assert.Equal(twin.Text(id), engine.Text(id));
         engine.Run();

@@ -38,6 +38,11 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
     /// <summary>What the commits of steps wait for; null for commits that are done at once.</summary>
     public Task<IReadOnlyList<string>>? UnderWay { get; set; }
 
+    /// <summary>Commits of steps that were begun.</summary>
+    public int Commits { get; private set; }
+
+    public TimeSpan CommitInterval { get; init; }
+
     public Dictionary<string, EngineRequest> Requests { get; } = [];
 
     public static RgbImage Picture(int seed) =>
@@ -136,7 +141,11 @@ internal sealed class EngineHarness : ISearchPort, ISessionLog, IDisposable
         return lost;
     }
 
-    public ValueTask<IReadOnlyList<string>> CommitAsync() => UnderWay is { } commit ? new(commit) : new(Commit());
+    public ValueTask<IReadOnlyList<string>> CommitAsync()
+    {
+        Commits++;
+        return UnderWay is { } commit ? new(commit) : new(Commit());
+    }
 
     public void Dispose()
     {
