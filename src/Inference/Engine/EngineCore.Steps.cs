@@ -347,7 +347,8 @@ public sealed partial class EngineCore
         }
     }
 
-    /// <summary>Begins to commit what this step did; <see cref="Conclude"/> shows it to readers.</summary>
+    /// <summary>Begins to commit what the steps since the last commit did, and to show it once that is
+    /// done.</summary>
     private void BeginPublish()
     {
         if (_touched.Count == 0)
@@ -364,7 +365,27 @@ public sealed partial class EngineCore
             return;
         }
 
-        _commit = commit.AsTask();
+        _commit = ShowAsync(commit.AsTask(),
+        [
+            .. _covered.Select(static covered => new Unshown(covered.Session.Id, covered.Session.Stream,
+                [.. covered.Session.Machine.Events.Take(covered.Events).Skip(covered.Session.EventsPublished)])),
+        ]);
+    }
+
+    /// <summary>Shows events as soon as they are durable: the engine may be in the middle of a long step. It runs on
+    /// another thread and touches streams only.</summary>
+    private static async Task<IReadOnlyList<string>> ShowAsync(Task<IReadOnlyList<string>> commit, Unshown[] covered)
+    {
+        IReadOnlyList<string> lost = await commit.ConfigureAwait(false);
+        foreach (Unshown one in covered)
+        {
+            foreach (SessionEvent durable in lost.Contains(one.Id) ? [] : one.Events)
+            {
+                one.Stream.Publish(durable);
+            }
+        }
+
+        return lost;
     }
 
     /// <summary>Waits for the commit under way, if there is one.</summary>
@@ -373,7 +394,13 @@ public sealed partial class EngineCore
         if (_commit is { } commit)
         {
             _commit = null;
-            Settle(commit.GetAwaiter().GetResult()); // tidy: the engine's own thread, which must wait
+            IReadOnlyList<string> lost = commit.GetAwaiter().GetResult(); // tidy: the engine's thread must wait
+            foreach ((EngineSession session, int count) in _covered)
+            {
+                session.EventsPublished = count;
+            }
+
+            Settle(lost);
         }
     }
 
@@ -406,7 +433,7 @@ public sealed partial class EngineCore
     /// end.</summary>
     private void Drop(EngineSession session)
     {
-        _touched.RemoveAll(touched => touched == session);
+        _touched.Remove(session);
         _covered.RemoveAll(covered => covered.Session == session);
         if (_sessions.ContainsKey(session.Id))
         {
@@ -429,6 +456,9 @@ public sealed partial class EngineCore
 
         _covered.Clear();
     }
+
+    /// <summary>Events of a session that a commit covers.</summary>
+    private readonly record struct Unshown(string Id, EventStream Stream, SessionEvent[] Events);
 }
 
 /// <summary>Totals of an engine; see <see cref="EngineStats"/>.</summary>

@@ -31,7 +31,7 @@ public sealed partial class EngineCore : IDisposable
     private readonly Sampler _sampler = new();
     private readonly TokenChosen?[] _chosen;
     private readonly Dictionary<string, EngineSession> _sessions = [];
-    private readonly List<EngineSession> _touched = [];
+    private readonly HashSet<EngineSession> _touched = [];
     private readonly List<(EngineSession Session, int Events)> _covered = [];
     private readonly CostModel _costs = new();
     private readonly CostWeights _weights = new();
@@ -110,7 +110,8 @@ public sealed partial class EngineCore : IDisposable
 
     /// <summary>
     /// Takes a session in, or answers at once why not: <see cref="PixErrorKind.Overloaded"/> with a time to wait when
-    /// the engine is full, <see cref="PixErrorKind.InvalidArgument"/> for what can never work.
+    /// the engine is full, <see cref="PixErrorKind.InvalidArgument"/> for what can never work. The next
+    /// <see cref="Tick"/> shows its first events.
     /// </summary>
     public EventStream Submit(EngineRequest request)
     {
@@ -145,7 +146,6 @@ public sealed partial class EngineCore : IDisposable
         Ledger.Enter(answer.Tenant);
         Scheduler.Add(session);
         Advance(session);
-        Publish();
         return stream;
     }
 
@@ -182,8 +182,8 @@ public sealed partial class EngineCore : IDisposable
         return true;
     }
 
-    /// <summary>A search came back: hits, or an error. Late answers of searches that timed out or were cancelled are
-    /// dropped.</summary>
+    /// <summary>A search came back: hits, or an error; the next <see cref="Tick"/> shows it. Late answers of searches
+    /// that timed out or were cancelled are dropped.</summary>
     public void CompleteSearch(string sessionId, int turn, RetrievalResult? result, Exception? error)
     {
         if (!_sessions.TryGetValue(sessionId, out EngineSession? session) || session.Machine.Search?.Turn != turn)
@@ -201,7 +201,6 @@ public sealed partial class EngineCore : IDisposable
             AcceptEvidence(session, result ?? new RetrievalResult([], Partial: true));
         }
 
-        Publish();
     }
 
     /// <summary>One step. False: there is nothing to compute until something comes in or

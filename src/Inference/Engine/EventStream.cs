@@ -4,9 +4,9 @@ using PixSearch.Abstractions;
 namespace PixSearch.Inference.Engine;
 
 /// <summary>
-/// A session's events on their way to readers: written by the engine thread, read by any number of readers from any
-/// sequence
-/// number. Knows how far the furthest reader is, so that the engine can stop a session that nobody keeps up with.
+/// A session's events on their way to readers: written by one thread at a time (the engine's, or the one on which a
+/// commit ended), read by any number of readers from any sequence number. Knows how far the furthest reader is, so that
+/// the engine can stop a session that nobody keeps up with.
 /// </summary>
 public sealed class EventStream(int bufferMax, Action onRoom)
 {
@@ -99,7 +99,7 @@ public sealed class EventStream(int bufferMax, Action onRoom)
     }
 
     /// <summary>
-    /// For whoever follows many streams: called at once, then after each event and at the end, on the engine's thread,
+    /// For whoever follows many streams: called at once, then after each event and at the end, on the writer's thread,
     /// so that it may only note that there is something to <see cref="Take"/>.
     /// </summary>
     public void Subscribe(Action published)
@@ -161,7 +161,7 @@ public sealed class EventStream(int bufferMax, Action onRoom)
                 }
                 else
                 {
-                    // Continuations run elsewhere: the engine thread never runs a reader's code.
+                    // Continuations run elsewhere: the writer never runs a reader's code.
                     _waiting ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
                     wait = _waiting.Task;
                 }

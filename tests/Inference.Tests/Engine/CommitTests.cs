@@ -42,6 +42,9 @@ public sealed class CommitTests
 
         engine.UnderWay = null;
         commit.SetResult([]);
+
+        // Not shown by the engine's thread, which may be in the middle of a step.
+        AssertShows(engine, id, durable);
         Assert.True(await next);
         twin.Core.Tick();
         Assert.Equal(twin.Text(id), engine.Text(id));
@@ -64,12 +67,42 @@ public sealed class CommitTests
         }
 
         Assert.Equal(commits + 1, engine.Commits);
+        int durable = engine.Events(id).Count;
         engine.UnderWay = null;
         commit.SetResult([]);
+        AssertShows(engine, id, durable);
+        Assert.InRange(engine.Events(id).Count, durable + 1, twin.Events(id).Count - 1);
         engine.Core.Tick();
         twin.Core.Tick();
         Assert.Equal(commits + 2, engine.Commits);
-        Assert.Equal(twin.Text(id), engine.Text(id));
+        Assert.Equal(twin.Events(id), engine.Events(id));
+    }
+
+    [Fact]
+    public void Commits_OneAfterTheOtherUnderWay_EachEventIsShownOnce()
+    {
+        using var twin = new EngineHarness();
+        using var engine = new EngineHarness();
+        (string id, TaskCompletionSource<IReadOnlyList<string>> commit) = Begin(twin, engine);
+        twin.Run();
+        for (int commits = 0; commits < 4; commits++)
+        {
+            for (int i = 0; i < 5; i++)
+            {
+                Assert.True(engine.Core.Tick());
+            }
+
+            var next = new TaskCompletionSource<IReadOnlyList<string>>();
+            engine.UnderWay = next.Task;
+            commit.SetResult([]);
+            commit = next;
+        }
+
+        engine.UnderWay = null;
+        commit.SetResult([]);
+        engine.Run();
+        Assert.Equal(twin.Events(id), engine.Events(id));
+        Assert.IsType<Finished>(engine.Events(id)[^1]);
     }
 
     [Fact]
@@ -116,7 +149,7 @@ public sealed class CommitTests
         engine.Core.Tick();
         engine.UnderWay = null;
         commit.SetResult([id]);
-        engine.Core.Tick();
+        TickUntilConcluded(engine);
         Assert.True(engine.Stream(id).IsClosed);
         Assert.Equal(durable, engine.Events(id).Count);
         Assert.Equal((0, 0), (engine.Core.SessionCount, engine.Core.Stats.PagesHeld));
@@ -133,10 +166,22 @@ public sealed class CommitTests
         engine.Core.Tick();
         engine.UnderWay = null;
         commit.SetException(new IOException("the log is gone"));
-        Assert.Throws<IOException>(() => engine.Core.Tick());
+        Assert.Throws<IOException>(() => TickUntilConcluded(engine));
         engine.Core.FailAll(PixErrorKind.Internal, "lost");
         Assert.IsType<Failed>(engine.Events(id)[^1]);
         Assert.Equal(0, engine.Core.SessionCount);
+    }
+
+    private static void AssertShows(EngineHarness engine, string id, int before) =>
+        Assert.True(SpinWait.SpinUntil(() => engine.Events(id).Count > before, TimeSpan.FromSeconds(30)));
+
+    /// <summary>The steps after which the engine waits for what is under way.</summary>
+    private static void TickUntilConcluded(EngineHarness engine)
+    {
+        for (int i = 0; i < 8; i++)
+        {
+            engine.Core.Tick();
+        }
     }
 
     /// <summary>Two engines in the middle of the same answer; the second's next commit takes its time.</summary>

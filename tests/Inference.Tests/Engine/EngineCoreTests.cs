@@ -235,6 +235,7 @@ public sealed class EngineCoreTests
         string id = engine.Submit(Region, 1);
         engine.Run(answer: false);
         engine.Core.CompleteSearch(id, 1, null, new PixException(PixErrorKind.NotFound, "no index 'x'"));
+        engine.Run();
 
         Assert.Equal("no index 'x'", Assert.IsType<Failed>(engine.Events(id)[^1]).Message);
         AssertIdle(engine);
