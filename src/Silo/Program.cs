@@ -20,8 +20,13 @@ var bench = new Option<bool>("--bench")
 var clients = new Option<int>("--clients") { Description = "With --bench.", DefaultValueFactory = _ => 16 };
 var questions = new Option<int>("--questions") { Description = "With --bench.", DefaultValueFactory = _ => 384 };
 var silos = new Option<int>("--silos") { Description = "With --bench: at most.", DefaultValueFactory = _ => 3 };
+var deeper = new Option<int>("--deeper")
+{
+    Description = "With --bench: the decoder's layers so many times over, for a model whose step costs more.",
+    DefaultValueFactory = _ => 1,
+};
 var root = new RootCommand("PixSearch silo: settings come from PIXSEARCH__* variables.")
-    { role, initialize, probe, bench, clients, questions, silos };
+    { role, initialize, probe, bench, clients, questions, silos, deeper };
 root.SetAction(async (parsed, cancellation) =>
 {
     try
@@ -44,6 +49,10 @@ root.SetAction(async (parsed, cancellation) =>
         if (parsed.GetValue(bench))
         {
             var load = new BenchLoad(parsed.GetValue(clients), parsed.GetValue(questions));
+            using DeepModel? deep = parsed.GetValue(deeper) > 1
+                ? new DeepModel(settings.Models, settings.DefaultModel, parsed.GetValue(deeper))
+                : null;
+            settings = settings with { Models = deep?.Models ?? settings.Models };
             await new ClusterBench(settings, load, parsed.GetValue(silos), Console.Out).RunAsync(cancellation);
             return 0;
         }
