@@ -26,6 +26,8 @@ public sealed class ClusterFixture : IAsyncLifetime
     private ClusterProcess? _gateway;
     private int _started;
 
+    internal string ModelsFolder => Path.Combine(_folder, "models");
+
     internal PostgresServer Postgres { get; private set; } = null!;
 
     internal NpgsqlDataSource Database { get; private set; } = null!;
@@ -119,7 +121,7 @@ public sealed class ClusterFixture : IAsyncLifetime
         {
             ["CLUSTERID"] = "test",
             ["POSTGRES"] = $"{Postgres.ConnectionString};Application Name={name}",
-            ["MODELS"] = Path.Combine(_folder, "models"),
+            ["MODELS"] = ModelsFolder,
             ["DEFAULTMODEL"] = "tiny",
             ["INDEXES"] = Path.Combine(_folder, "harbours"),
             ["LISTENADDRESS"] = "127.0.0.1",

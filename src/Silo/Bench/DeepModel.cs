@@ -8,8 +8,9 @@ using PixSearch.Models.Families;
 namespace PixSearch.Silo.Bench;
 
 /// <summary>
-/// A PixSearch model whose decoder has its layers several times over: as slow as a model of that depth, and as good for
-/// a rehearsal, whose answers are given. So that a cluster's cost can be seen beside a step that costs more than nano's.
+/// A PixSearch model whose decoder has its layers several times over: as slow as a model of that depth, and as good
+/// for a rehearsal, whose answers are given. So that a cluster's cost can be seen beside a step that costs more than
+/// nano's.
 /// </summary>
 internal sealed partial class DeepModel : IDisposable
 {
@@ -18,7 +19,8 @@ internal sealed partial class DeepModel : IDisposable
     private readonly DirectoryInfo _root;
 
     /// <summary>Writes the model into a temporary folder, which disposing removes.</summary>
-    /// <exception cref="PixException">InvalidArgument: the model's decoder has no layers by PixSearch's names.</exception>
+    /// <exception cref="PixException">InvalidArgument: the model's decoder has no layers by PixSearch's
+    /// names.</exception>
     public DeepModel(string models, string name, int times)
     {
         string source = Path.Combine(models, name);
