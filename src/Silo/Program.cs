@@ -49,9 +49,9 @@ root.SetAction(async (parsed, cancellation) =>
         if (parsed.GetValue(bench))
         {
             var load = new BenchLoad(parsed.GetValue(clients), parsed.GetValue(questions));
-            using DeepModel? deep = parsed.GetValue(deeper) > 1
-                ? new DeepModel(settings.Models, settings.DefaultModel, parsed.GetValue(deeper))
-                : null;
+            using DeepModel? deep = parsed.GetValue(deeper) == 1
+                ? null
+                : new DeepModel(settings.Models, settings.DefaultModel, parsed.GetValue(deeper));
             settings = settings with { Models = deep?.Models ?? settings.Models };
             await new ClusterBench(settings, load, parsed.GetValue(silos), Console.Out).RunAsync(cancellation);
             return 0;

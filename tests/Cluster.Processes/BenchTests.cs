@@ -18,9 +18,14 @@ public sealed class BenchTests(ClusterFixture cluster)
     }
 
     [ClusterFact]
-    public async Task Bench_UnknownModel_IsToldInOneLine()
+    public Task Bench_UnknownModel_IsToldInOneLine() => RefusedAsync("none", deeper: 2);
+
+    [ClusterFact]
+    public Task Bench_NotDeeperAtAll_IsToldInOneLine() => RefusedAsync("tiny", deeper: 0);
+
+    private async Task RefusedAsync(string model, int deeper)
     {
-        (int code, string output) = await RunAsync("none", deeper: 2);
+        (int code, string output) = await RunAsync(model, deeper);
         Assert.Equal(2, code);
         Assert.StartsWith("pixsearch-silo: ", output.Trim().Split('\n')[^1]);
     }

@@ -200,7 +200,6 @@ public sealed partial class EngineCore : IDisposable
         {
             AcceptEvidence(session, result ?? new RetrievalResult([], Partial: true));
         }
-
     }
 
     /// <summary>One step. False: there is nothing to compute until something comes in or

@@ -51,15 +51,16 @@ public sealed class EngineLoop : IAsyncDisposable
     public EnginePlace Enter(bool resumed = false)
     {
         int ahead = Interlocked.Increment(ref _entering) - 1;
+        var place = new EnginePlace(() => Interlocked.Decrement(ref _entering));
         try
         {
             new EngineRoom(Volatile.Read(ref _roomSessions), Volatile.Read(ref _roomWaiting),
                 Volatile.Read(ref _roomWait), Volatile.Read(ref _roomAdmission)).Behind(ahead).Check(_options, resumed);
-            return new EnginePlace(() => Interlocked.Decrement(ref _entering));
+            return place;
         }
         catch (PixException)
         {
-            Interlocked.Decrement(ref _entering);
+            place.Dispose();
             Interlocked.Increment(ref _refused);
             throw;
         }
@@ -72,7 +73,7 @@ public sealed class EngineLoop : IAsyncDisposable
     public async Task<EventStream> SubmitAsync(EngineRequest request, EnginePlace? place = null)
     {
         CheckRunning();
-        using Submission submission = EnterSubmission();
+        using EnginePlace waiting = EnterSubmission();
         return await AskAsync(_inbox, core =>
         {
             EventStream stream = core.Submit(request);
@@ -88,7 +89,7 @@ public sealed class EngineLoop : IAsyncDisposable
     public async Task<PromptResult> SegmentAsync(PromptRequest request, CancellationToken cancellation)
     {
         CheckRunning();
-        using Submission submission = EnterSubmission();
+        using EnginePlace waiting = EnterSubmission();
         return await AskAsync(_prompts, core =>
         {
             cancellation.ThrowIfCancellationRequested();
@@ -130,15 +131,16 @@ public sealed class EngineLoop : IAsyncDisposable
         }
     }
 
-    private Submission EnterSubmission()
+    /// <summary>A place among the requests that wait for the engine's thread.</summary>
+    private EnginePlace EnterSubmission()
     {
-        var submission = new Submission(this);
+        var place = new EnginePlace(() => Interlocked.Decrement(ref _submitting));
         if (Interlocked.Increment(ref _submitting) <= _options.SessionsMax)
         {
-            return submission;
+            return place;
         }
 
-        submission.Dispose();
+        place.Dispose();
         throw new PixException(PixErrorKind.Overloaded,
             $"{_options.SessionsMax} requests (SessionsMax) wait to be taken in: try again in 1 s.")
         {
@@ -256,10 +258,4 @@ public sealed class EngineLoop : IAsyncDisposable
     }
 
     private static string FirstLine(Exception error) => error.Message.Split('\n', 2)[0].Trim();
-
-    /// <summary>A place among those that wait to be taken in.</summary>
-    private readonly struct Submission(EngineLoop loop) : IDisposable
-    {
-        public void Dispose() => Interlocked.Decrement(ref loop._submitting);
-    }
 }

@@ -1,6 +1,6 @@
 namespace PixSearch.Inference.Engine;
 
-/// <summary>A session's claim on room in an engine between its admission and its start there; see
+/// <summary>A request's claim on room in an engine while it is on its way in, for a session see
 /// <see cref="EngineLoop.Enter"/>.</summary>
 /// <param name="giveBack">Called once.</param>
 public sealed class EnginePlace(Action giveBack) : IDisposable

@@ -29,8 +29,8 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, int si
     // Each pair is measured in turns, so that both see the same machine; the middle one is printed.
     private const int Rounds = 3;
 
-    // A silo that has just started compiles its code for a while on a core that the measurement needs, a third of its
-    // time in the first seconds; the process of the benchmark has done so long before.
+    // A process that has just started compiles its code for a while on a core that the measurement needs: a third of a
+    // silo's time in the first seconds.
     private static readonly TimeSpan s_warmUp = TimeSpan.FromSeconds(10);
 
     private readonly SiloSettings _settings = settings with { Rehearsal = true, Indexes = "" };
@@ -59,6 +59,7 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, int si
             new GatewayServices(node, node, null, null));
         await gateway.StartAsync(cancellation);
         using var door = new GrpcChannel(gateway.GrpcAddress);
+        await WarmUpAsync(door, cancellation);
         for (int silos = 1; silos <= silosMax; silos++)
         {
             await using BenchProcesses cluster = await BenchProcesses.StartAsync(_settings, silos, cancellation);
@@ -82,24 +83,25 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, int si
         var ones = new List<Row>();
         var many = new List<Row>();
 
-        foreach (GrpcChannel one in new[] { door, channel })
-        {
-            long start = Stopwatch.GetTimestamp();
-            while (Stopwatch.GetElapsedTime(start) < s_warmUp)
-            {
-                await load.RunAsync(question => AskAsync(one, question, cancellation));
-            }
-        }
-
+        await WarmUpAsync(channel, cancellation);
         for (int round = 0; round < Rounds; round++)
         {
             ones.Add(await MeasureAsync(question => AskAsync(door, question, cancellation), () => [OwnCpu(), 0, 0, 0]));
             many.Add(await MeasureAsync(question => AskAsync(channel, question, cancellation), cpu));
         }
 
-        Row alone = Middle(ones);
-        await PrintAsync("one process", alone, null);
-        await PrintAsync($"{silos} silo{(silos > 1 ? "s" : "")}", Middle(many), alone);
+        Row one = Middle(ones);
+        await PrintAsync("one process", one, null);
+        await PrintAsync($"{silos} silo{(silos > 1 ? "s" : "")}", Middle(many), one);
+    }
+
+    private async Task WarmUpAsync(GrpcChannel channel, CancellationToken cancellation)
+    {
+        long start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(start) < s_warmUp)
+        {
+            await load.RunAsync(question => AskAsync(channel, question, cancellation));
+        }
     }
 
     private async Task EngineAloneAsync(ISegmentingModel served, EngineOptions options, CancellationToken cancellation)

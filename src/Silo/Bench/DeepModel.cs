@@ -19,10 +19,15 @@ internal sealed partial class DeepModel : IDisposable
     private readonly DirectoryInfo _root;
 
     /// <summary>Writes the model into a temporary folder, which disposing removes.</summary>
-    /// <exception cref="PixException">InvalidArgument: the model's decoder has no layers by PixSearch's
-    /// names.</exception>
+    /// <exception cref="PixException">InvalidArgument: <paramref name="times"/> is below 1, or the model's decoder has
+    /// no layers by PixSearch's names; NotFound, BrokenArtifact: the model cannot be read.</exception>
     public DeepModel(string models, string name, int times)
     {
+        if (times < 1)
+        {
+            throw new PixException(PixErrorKind.InvalidArgument, $"--deeper is {times}; it must be at least 1.");
+        }
+
         string source = Path.Combine(models, name);
         JsonNode config = JsonNode.Parse(ModelFolder.ReadConfig(source))!;
         if (config["text_config"]?[LayerCount]?.GetValue<int>() is not { } layers)
@@ -31,14 +36,22 @@ internal sealed partial class DeepModel : IDisposable
                 $"--deeper is for models with text_config.{LayerCount}, and {source} has none.");
         }
 
+        using ITensorSource weights = ModelFolder.OpenWeights(source);
         config["text_config"]![LayerCount] = layers * times;
         _root = Directory.CreateTempSubdirectory("pixsearch-deep-");
-        string folder = _root.CreateSubdirectory(name).FullName;
-        File.WriteAllText(Path.Combine(folder, ModelFolder.ConfigFile), config.ToJsonString());
-        File.Copy(Path.Combine(source, ModelFolder.TokenizerFile), Path.Combine(folder, ModelFolder.TokenizerFile));
-        using ITensorSource weights = ModelFolder.OpenWeights(source);
-        SafetensorsWriter.Write(Path.Combine(folder, ModelFolder.WeightsFile),
-            weights.Tensors.Keys.SelectMany(tensor => Copies(weights, tensor, layers, times)));
+        try
+        {
+            string folder = _root.CreateSubdirectory(name).FullName;
+            File.WriteAllText(Path.Combine(folder, ModelFolder.ConfigFile), config.ToJsonString());
+            File.Copy(Path.Combine(source, ModelFolder.TokenizerFile), Path.Combine(folder, ModelFolder.TokenizerFile));
+            SafetensorsWriter.Write(Path.Combine(folder, ModelFolder.WeightsFile),
+                weights.Tensors.Keys.SelectMany(tensor => Copies(weights, tensor, layers, times)));
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>The folder that holds the model's folder.</summary>
