@@ -9,7 +9,9 @@ public enum WeightType
     /// <summary>Upper half of a 32-bit float.</summary>
     BF16,
 
-    /// <summary>Blocks of 32 signed bytes along the input dimension with one F32 scale each.</summary>
+    /// <summary>
+    /// Blocks of 32 signed bytes along the input dimension with one BF16 scale each (<see cref="Q8Block"/>).
+    /// </summary>
     Q8,
 }
 

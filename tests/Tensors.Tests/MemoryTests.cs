@@ -40,6 +40,49 @@ public sealed class MemoryTests
         }
     }
 
+    /// <summary>
+    /// Buffers cut from one chunk of huge pages, small ones and large ones between them: none touches another, those
+    /// that outlive the pool's owner stay whole, and all are counted back.
+    /// </summary>
+    [Fact]
+    public unsafe void Rent_ManySizes_BuffersAreApart()
+    {
+        int[] bytes = [100, 64 << 10, 96 << 10, 1 << 20, 3 << 20, 8 << 20, 9 << 20];
+        var random = new Random(7); // tidy: a fixed seed
+        var pool = new NativePool(long.MaxValue, idleBytesMax: 4 << 20);
+        var held = new List<NativeStorage>();
+        for (int round = 0; round < 300; round++)
+        {
+            if (held.Count < 12 || random.Next(2) == 0)
+            {
+                NativeStorage storage = pool.Rent(bytes[random.Next(bytes.Length)] / sizeof(float));
+                Assert.Equal(0u, (nuint)storage.Pointer % 64);
+                storage.HostSpan.Fill(round);
+                held.Add(storage);
+                continue;
+            }
+
+            int index = random.Next(held.Count);
+            AssertWhole(held[index]);
+            held[index].Release();
+            held.RemoveAt(index);
+        }
+
+        pool.Dispose();
+        foreach (NativeStorage storage in held)
+        {
+            AssertWhole(storage);
+            storage.Release();
+        }
+
+        Assert.Equal(0, pool.OutstandingCount);
+        Assert.Equal(0, pool.OutstandingBytes);
+        Assert.Equal(0, pool.IdleBytes);
+
+        static void AssertWhole(NativeStorage storage) =>
+            Assert.Equal(-1, storage.HostSpan.IndexOfAnyExcept(storage.HostSpan[0]));
+    }
+
     [Fact]
     public void DecodeStep_Steady_AllocatesOnlyTensorObjects()
     {

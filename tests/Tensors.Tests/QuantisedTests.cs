@@ -200,8 +200,8 @@ public sealed unsafe class QuantisedTests
                 for (int k = 0; k < input; k += Block)
                 {
                     int count = Math.Min(Block, input - k);
-                    (float scaleX, int[] integersX) = Round(x.AsSpan((row * input) + k, count), 32767);
-                    (float scaleW, int[] integersW) = Round(weight.AsSpan((column * input) + k, count), 127);
+                    (float scaleX, int[] integersX) = RoundTo16Bits(x.AsSpan((row * input) + k, count));
+                    (float scaleW, int[] integersW) = RoundTo8Bits(weight.AsSpan((column * input) + k, count));
                     int dot = integersX.Zip(integersW, (a, b) => a * b).Sum();
                     sum = MathF.FusedMultiplyAdd(dot, scaleW * scaleX, sum);
                 }
@@ -213,14 +213,10 @@ public sealed unsafe class QuantisedTests
         return y;
     }
 
-    private static (float Scale, int[] Integers) Round(ReadOnlySpan<float> values, int most)
+    private static (float Scale, int[] Integers) RoundTo16Bits(ReadOnlySpan<float> values)
     {
-        float largest = 0;
-        foreach (float value in values)
-        {
-            largest = MathF.Max(largest, MathF.Abs(value));
-        }
-
+        const int most = 32767;
+        float largest = Largest(values);
         float inverse = largest == 0 ? 0 : most / largest;
         int[] integers = new int[values.Length];
         for (int i = 0; i < integers.Length; i++)
@@ -229,5 +225,36 @@ public sealed unsafe class QuantisedTests
         }
 
         return (largest / most, integers);
+    }
+
+    private static (float Scale, int[] Integers) RoundTo8Bits(ReadOnlySpan<float> values)
+    {
+        const int most = 127;
+
+        // The nearer of the two floats around it whose lower 16 bits are zero; of equally near ones the even one.
+        float exact = Largest(values) / most;
+        uint below = BitConverter.SingleToUInt32Bits(exact) & 0xFFFF0000u;
+        float low = BitConverter.UInt32BitsToSingle(below);
+        float high = BitConverter.UInt32BitsToSingle(below + 0x10000u);
+        bool isLow = exact - low < high - exact || (exact - low == high - exact && (below & 0x10000u) == 0);
+        float scale = isLow ? low : high;
+        int[] integers = new int[values.Length];
+        for (int i = 0; i < integers.Length; i++)
+        {
+            integers[i] = scale == 0 ? 0 : Math.Clamp((int)MathF.Round(values[i] / scale), -most, most);
+        }
+
+        return (scale, integers);
+    }
+
+    private static float Largest(ReadOnlySpan<float> values)
+    {
+        float largest = 0;
+        foreach (float value in values)
+        {
+            largest = MathF.Max(largest, MathF.Abs(value));
+        }
+
+        return largest;
     }
 }

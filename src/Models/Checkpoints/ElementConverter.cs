@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using PixSearch.Tensors;
 
 namespace PixSearch.Models.Checkpoints;
 
@@ -95,7 +96,7 @@ internal static class ElementConverter
             switch (type)
             {
                 case ElementType.BF16:
-                    BinaryPrimitives.WriteUInt16LittleEndian(to, RoundToBF16(source[i]));
+                    BinaryPrimitives.WriteUInt16LittleEndian(to, BFloat16.Round(source[i]));
                     break;
                 case ElementType.F16:
                     BinaryPrimitives.WriteHalfLittleEndian(to, (Half)source[i]);
@@ -124,18 +125,6 @@ internal static class ElementConverter
         {
             WriteInteger(type, source[i], destination.Slice(i * size, size));
         }
-    }
-
-    /// <summary>The nearest BF16, ties to even.</summary>
-    public static ushort RoundToBF16(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        if (float.IsNaN(value))
-        {
-            return (ushort)((bits >> 16) | 0x40);
-        }
-
-        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 
     private static void WidenBF16(ReadOnlySpan<ushort> source, Span<float> destination)

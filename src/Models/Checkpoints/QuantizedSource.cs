@@ -6,13 +6,14 @@ namespace PixSearch.Models.Checkpoints;
 
 /// <summary>
 /// The project's 8-bit storage in safetensors: a matrix <c>W [out, in]</c> as I8 of that shape and, in <c>W.q8_scale
-/// [out, in / 32]</c>, one F32 scale for 32 numbers in a row. <c>W = scale * I8</c>; the scale is the block's largest
-/// magnitude / 127. Reading gives the numbers back as F32 and hides the scales. Owns the source.
+/// [out, in / 32]</c>, one F32 scale for 32 numbers in a row. <c>W = scale * I8</c>, both as <see cref="Q8Block"/> has
+/// them, so that loading them as Q8 changes nothing. Reading gives the numbers back as F32 and hides the scales. Owns
+/// the source.
 /// </summary>
 public sealed class QuantizedSource : ITensorSource
 {
     /// <summary>Numbers that share a scale.</summary>
-    public const int BlockSize = 32;
+    public const int BlockSize = Q8Block.Size;
 
     private const string ScaleSuffix = ".q8_scale";
 
@@ -77,7 +78,7 @@ public sealed class QuantizedSource : ITensorSource
                 read(start * BlockSize, values.AsSpan(0, scales.Length * BlockSize));
                 for (int i = 0; i < scales.Length; i++)
                 {
-                    scales[i] = ScaleOf(values.AsSpan(i * BlockSize, BlockSize));
+                    scales[i] = BFloat16.Widen(Q8Block.Scale(values.AsSpan(i * BlockSize, BlockSize)));
                 }
 
                 ArrayPool<float>.Shared.Return(values);
@@ -114,17 +115,6 @@ public sealed class QuantizedSource : ITensorSource
     /// <inheritdoc/>
     public void Dispose() => _inner.Dispose();
 
-    private static float ScaleOf(ReadOnlySpan<float> block)
-    {
-        float largest = 0;
-        foreach (float value in block)
-        {
-            largest = Math.Max(largest, Math.Abs(value));
-        }
-
-        return largest / 127;
-    }
-
     // The writer asks for chunks of 2^16 elements, which are whole blocks.
     private static void WriteBlocks(long start, int count, TensorPayload.FloatReader read, Span<byte> bytes)
     {
@@ -133,10 +123,10 @@ public sealed class QuantizedSource : ITensorSource
         for (int at = 0; at < count; at += BlockSize)
         {
             ReadOnlySpan<float> block = values.AsSpan(at, BlockSize);
-            float scale = ScaleOf(block);
+            ushort scale = Q8Block.Scale(block);
             for (int i = 0; i < BlockSize; i++)
             {
-                bytes[at + i] = scale == 0 ? (byte)0 : (byte)(sbyte)MathF.Round(block[i] / scale);
+                bytes[at + i] = (byte)Q8Block.Round(block[i], scale);
             }
         }
 

@@ -58,7 +58,7 @@ public sealed class KernelBenchmark : IDisposable
         Tensor y = _backend.Empty(new Shape(rows, output));
         using var weight = new Weight("weight", _backend.From(plain.Span, plain.Shape));
         _backend.Prepare(weight, type);
-        double weightBytes = type switch { WeightType.F32 => 4, WeightType.BF16 => 2, _ => 1.125 } * input * output;
+        double weightBytes = type switch { WeightType.F32 => 4, WeightType.BF16 => 2, _ => 1.0625 } * input * output;
         return Measure(type == WeightType.F32 ? "linear" : $"linear {type}", $"{rows} x {input} -> {output}",
             2.0 * rows * input * output, weightBytes + (4.0 * rows * (input + output)),
             () => _backend.Linear(x, weight),

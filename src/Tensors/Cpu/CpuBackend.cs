@@ -21,7 +21,8 @@ public sealed unsafe partial class CpuBackend : ReferenceBackend
     }
 
     /// <summary>
-    /// Kernels by name (<c>avx512</c>, <c>avx2</c>, <c>vector128</c>, <c>scalar</c>; null for the best).
+    /// Kernels by name (<c>avx512-dot</c>, <c>avx512</c>, <c>avx2</c>, <c>vector128</c>, <c>scalar</c>; null for the
+    /// best).
     /// </summary>
     public CpuBackend(string? kernels, NativePool? memory = null)
         : this(KernelSet.Choose(kernels), memory ?? new NativePool(), WorkerPool.Shared)

@@ -29,6 +29,9 @@ internal abstract unsafe partial class KernelSet
 
 internal sealed unsafe partial class KernelSet<S, V>
 {
+    // Whether BF16 panels hold pairs of rows.
+    private bool PairsBF16 => dots is { HasBF16: true };
+
     /// <inheritdoc/>
     public override void Gemm(CpuContext context, GemmShape shape, GemmOperand a, GemmOperand b, float* c, int ldc,
         bool accumulate) => Tensors.Gemm.Run<S, V>(context, shape, a, b, c, ldc, accumulate);
@@ -59,12 +62,18 @@ internal sealed unsafe partial class KernelSet<S, V>
                 Tensors.Gemm.RunPacked<S, V, PanelsF32<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N,
                     false);
                 break;
+            case WeightType.BF16 when PairsBF16:
+                TileJob<S, V, BF16Dots>.RunAll(context, shape, x, weight.Panels, bias, y);
+                break;
             case WeightType.BF16:
                 Tensors.Gemm.RunPacked<S, V, PanelsBF16<S, V>>(context, shape, a, weight.Panels, bias, y, shape.N,
                     false);
                 break;
+            case WeightType.Q8 when dots is not null:
+                TileJob<S, V, QuantisedDots<S, V>>.RunAll(context, shape, x, weight.Panels, bias, y);
+                break;
             default:
-                QuantisedJob<S, V>.RunAll(context, shape, x, weight.Panels, bias, y);
+                TileJob<S, V, QuantisedProduct<S, V>>.RunAll(context, shape, x, weight.Panels, bias, y);
                 break;
         }
     }
@@ -74,7 +83,7 @@ internal sealed unsafe partial class KernelSet<S, V>
         Tensors.Gemm.Panels<S, V>(output) * (type switch
     {
         WeightType.F32 => (long)input * PanelsF32<S, V>.RowBytes,
-        WeightType.BF16 => (long)input * PanelsBF16<S, V>.RowBytes,
+        WeightType.BF16 => PairsBF16 ? BF16Dots.PanelBytes(input) : (long)input * PanelsBF16<S, V>.RowBytes,
         _ => QuantisedPanels<S, V>.PanelBytes(input),
     });
 
@@ -86,6 +95,9 @@ internal sealed unsafe partial class KernelSet<S, V>
             case WeightType.F32:
                 Tensors.Gemm.Pack<S, V>(context.Pool, new GemmOperand(weight, input, true), output, input,
                     (float*)packed);
+                break;
+            case WeightType.BF16 when PairsBF16:
+                BF16Dots.Pack(weight, output, input, packed);
                 break;
             case WeightType.BF16:
                 WeightPacking<S, V>.PackBF16(weight, output, input, packed);
@@ -101,6 +113,17 @@ internal sealed unsafe partial class KernelSet<S, V>
         Tensors.Gemm.Pack<S, V>(context.Pool, new GemmOperand(weight, input, false), input, output, packed);
 
     /// <inheritdoc/>
-    public override void WidenRow(PackedWeight weight, int row, int input, float* y) =>
-        WeightPacking<S, V>.WidenRow(weight, row, input, y);
+    public override void WidenRow(PackedWeight weight, int row, int input, float* y)
+    {
+        if (weight.Type != WeightType.BF16 || !PairsBF16)
+        {
+            WeightPacking<S, V>.WidenRow(weight, row, input, y);
+            return;
+        }
+
+        for (int k = 0; k < input; k++)
+        {
+            y[k] = BF16Dots.At(weight.Panels, input, row, k);
+        }
+    }
 }

@@ -4,7 +4,8 @@ namespace PixSearch.Tensors;
 internal static class KernelSettings
 {
     /// <summary>
-    /// Override of the ranked choice: <c>reference</c>, <c>scalar</c>, <c>vector128</c>, <c>avx2</c>, <c>avx512</c>.
+    /// Override of the ranked choice: <c>reference</c>, <c>scalar</c>, <c>vector128</c>, <c>avx2</c>, <c>avx512</c>,
+    /// <c>avx512-dot</c>.
     /// </summary>
     public const string KernelsVariable = "PIXSEARCH_KERNELS";
 

@@ -9,7 +9,7 @@ public abstract unsafe partial class HostBackend
         OpRules.Vector("Linear", bias, weight.Shape[0], "bias", "out");
         Tensor y = Empty(x.Shape.With(-1, weight.Shape[0]));
         using Tensor? plainBias = bias is null ? null : Widened(bias);
-        LinearCore(Pointer("Linear", x), x.Count / Math.Max(1, weight.Shape[1]), weight,
+        LinearCore(Pointer("Linear", x), OpRules.RowsOf(y.Shape), weight,
             plainBias is null ? null : Pointer("Linear", plainBias), Pointer("Linear", y));
         return y;
     }

@@ -15,7 +15,7 @@ internal static unsafe class QuantisedKernel
 
     /// <summary>sums [height, 2 * Width] = a b.</summary>
     /// <param name="height">Rows: 1, 2, 4, 6, 8 or 12.</param>
-    /// <param name="a">A tile of <see cref="QuantisedRows{S, V}"/>.</param>
+    /// <param name="a">A tile of rows (<see cref="QuantisedRows{S, V}"/>).</param>
     /// <param name="b">A panel of <see cref="QuantisedPanels{S, V}"/>.</param>
     /// <param name="blocks">Blocks of 32 along k.</param>
     /// <param name="sums">Receives the tile.</param>
@@ -69,7 +69,7 @@ internal static unsafe class QuantisedKernel
     {
         for (; blocks > 0; blocks--)
         {
-            float* scales = (float*)b;
+            uint* scales = (uint*)b;
             float* rowScales = a;
             a += 12;
             b += QuantisedPanels<S, V>.HeaderBytes;
@@ -122,8 +122,8 @@ internal static unsafe class QuantisedKernel
                 b += QuantisedPanels<S, V>.PairBytes;
             }
 
-            V scaleLeft = S.Load(scales);
-            V scaleRight = S.Load(scales + S.Width);
+            V scaleLeft = S.LoadLowHalves(scales);
+            V scaleRight = S.LoadHighHalves(scales);
             Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(2, l2, r2, scaleLeft, scaleRight, rowScales, sums);
@@ -146,7 +146,7 @@ internal static unsafe class QuantisedKernel
     {
         for (; blocks > 0; blocks--)
         {
-            float* scales = (float*)b;
+            uint* scales = (uint*)b;
             float* rowScales = a;
             a += 8;
             b += QuantisedPanels<S, V>.HeaderBytes;
@@ -185,8 +185,8 @@ internal static unsafe class QuantisedKernel
                 b += QuantisedPanels<S, V>.PairBytes;
             }
 
-            V scaleLeft = S.Load(scales);
-            V scaleRight = S.Load(scales + S.Width);
+            V scaleLeft = S.LoadLowHalves(scales);
+            V scaleRight = S.LoadHighHalves(scales);
             Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(2, l2, r2, scaleLeft, scaleRight, rowScales, sums);
@@ -205,7 +205,7 @@ internal static unsafe class QuantisedKernel
     {
         for (; blocks > 0; blocks--)
         {
-            float* scales = (float*)b;
+            uint* scales = (uint*)b;
             float* rowScales = a;
             a += 6;
             b += QuantisedPanels<S, V>.HeaderBytes;
@@ -238,8 +238,8 @@ internal static unsafe class QuantisedKernel
                 b += QuantisedPanels<S, V>.PairBytes;
             }
 
-            V scaleLeft = S.Load(scales);
-            V scaleRight = S.Load(scales + S.Width);
+            V scaleLeft = S.LoadLowHalves(scales);
+            V scaleRight = S.LoadHighHalves(scales);
             Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(2, l2, r2, scaleLeft, scaleRight, rowScales, sums);
@@ -256,7 +256,7 @@ internal static unsafe class QuantisedKernel
     {
         for (; blocks > 0; blocks--)
         {
-            float* scales = (float*)b;
+            uint* scales = (uint*)b;
             float* rowScales = a;
             a += 4;
             b += QuantisedPanels<S, V>.HeaderBytes;
@@ -282,8 +282,8 @@ internal static unsafe class QuantisedKernel
                 b += QuantisedPanels<S, V>.PairBytes;
             }
 
-            V scaleLeft = S.Load(scales);
-            V scaleRight = S.Load(scales + S.Width);
+            V scaleLeft = S.LoadLowHalves(scales);
+            V scaleRight = S.LoadHighHalves(scales);
             Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(2, l2, r2, scaleLeft, scaleRight, rowScales, sums);
@@ -298,7 +298,7 @@ internal static unsafe class QuantisedKernel
     {
         for (; blocks > 0; blocks--)
         {
-            float* scales = (float*)b;
+            uint* scales = (uint*)b;
             float* rowScales = a;
             a += 2;
             b += QuantisedPanels<S, V>.HeaderBytes;
@@ -318,8 +318,8 @@ internal static unsafe class QuantisedKernel
                 b += QuantisedPanels<S, V>.PairBytes;
             }
 
-            V scaleLeft = S.Load(scales);
-            V scaleRight = S.Load(scales + S.Width);
+            V scaleLeft = S.LoadLowHalves(scales);
+            V scaleRight = S.LoadHighHalves(scales);
             Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
             Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
         }
@@ -332,7 +332,7 @@ internal static unsafe class QuantisedKernel
     {
         for (; blocks > 0; blocks--)
         {
-            float* scales = (float*)b;
+            uint* scales = (uint*)b;
             float* rowScales = a;
             a += 1;
             b += QuantisedPanels<S, V>.HeaderBytes;
@@ -349,8 +349,8 @@ internal static unsafe class QuantisedKernel
                 b += QuantisedPanels<S, V>.PairBytes;
             }
 
-            V scaleLeft = S.Load(scales);
-            V scaleRight = S.Load(scales + S.Width);
+            V scaleLeft = S.LoadLowHalves(scales);
+            V scaleRight = S.LoadHighHalves(scales);
             Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
         }
     }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace PixSearch.Tensors;
 
@@ -21,85 +22,70 @@ internal static unsafe class QuantisedRows<S, V>
     private const int Block = QuantisedPanels<S, V>.Block;
     private const int Pairs = QuantisedPanels<S, V>.Pairs;
 
-    /// <summary>Floats that rows of k numbers take, up to whole tiles: a scale and 16 pairs a block.</summary>
-    public static long Count(int rows, int k) =>
-        (long)Gemm.RoundUp(rows, S.TileRows) * QuantisedPanels<S, V>.Blocks(k) * (1 + Pairs);
-
-    /// <summary>Where the tile that begins with a row lies.</summary>
-    public static float* At(float* packed, int row, int k) =>
-        packed + ((long)row * QuantisedPanels<S, V>.Blocks(k) * (1 + Pairs));
+    /// <summary>Floats of a row of k numbers: a scale and 16 pairs a block.</summary>
+    public static int Floats(int k) => QuantisedPanels<S, V>.Blocks(k) * (1 + Pairs);
 
     /// <summary>
-    /// Packs rows [rows, k] in tiles. Shape of a tile: [block], each [height] scales and then [pair][height].
+    /// Packs a row into a tile, whose shape is: [block], each [height] scales and then [pair][height].
     /// </summary>
-    public static void Pack(WorkerPool pool, float* x, int rows, int k, float* packed) => pool.Run(
-        new Job { X = x, Rows = rows, K = k, Packed = packed }, (rows + S.TileRows - 1) / S.TileRows);
-
-    private struct Job : IJob
+    /// <param name="x">The row.</param>
+    /// <param name="k">Its length.</param>
+    /// <param name="to">Its first place; the next is <paramref name="height"/> floats on.</param>
+    /// <param name="height">Rows of the tile.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
+    public static void Pack(float* x, int k, float* to, int height)
     {
-        public float* X;
-        public int Rows;
-        public int K;
-        public float* Packed;
-
-        public readonly void Run(int index, int thread)
+        float* rest = stackalloc float[Block];
+        float* scaled = stackalloc float[Block];
+        int* pairs = stackalloc int[Pairs];
+        for (; k > 0; k -= Block, x += Block, to += (1 + Pairs) * height)
         {
-            int first = index * S.TileRows;
-            int count = Math.Min(S.TileRows, Rows - first);
-            int height = MicroKernel.HeightFor(count);
-            int blocks = QuantisedPanels<S, V>.Blocks(K);
-            float* tile = At(Packed, first, K);
-            if (count < height)
+            float* from = x;
+            if (k < Block)
             {
-                new Span<float>(tile, blocks * (1 + Pairs) * height).Clear();
+                new ReadOnlySpan<float>(x, k).CopyTo(new Span<float>(rest, Block));
+                new Span<float>(rest + k, Block - k).Clear();
+                from = rest;
             }
 
-            for (int row = 0; row < count; row++)
+            // A number that is not finite makes the scale, and so the whole result, not-a-number.
+            V most = S.Zero;
+            V poison = S.Zero;
+            for (int i = 0; i < Block; i += S.Width)
             {
-                Row(X + ((long)(first + row) * K), K, tile + row, height);
+                V part = S.Load(from + i);
+                most = S.Max(S.Max(part, S.Subtract(S.Zero, part)), most);
+                poison = S.Fma(part, S.Zero, poison);
+            }
+
+            float largest = S.Largest(most);
+            *to = (largest / Largest) + S.Sum(poison);
+            V inverse = S.Splat(largest == 0 ? 0 : Largest / largest);
+            for (int i = 0; i < Block; i += S.Width)
+            {
+                S.Store(scaled + i, S.Round(S.Multiply(S.Load(from + i), inverse)));
+            }
+
+            for (int i = 0; i < Block; i += Vector256<float>.Count)
+            {
+                PairsOf(Vector256.Load(scaled + i)).Store(pairs + (i / 2));
+            }
+
+            for (int i = 0; i < Pairs; i++)
+            {
+                ((int*)to)[(1 + i) * height] = pairs[i];
             }
         }
+    }
 
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        [SkipLocalsInit]
-        private static void Row(float* x, int k, float* to, int height)
-        {
-            float* rest = stackalloc float[Block];
-            float* scaled = stackalloc float[Block];
-            for (; k > 0; k -= Block, x += Block, to += (1 + Pairs) * height)
-            {
-                float* from = x;
-                if (k < Block)
-                {
-                    new ReadOnlySpan<float>(x, k).CopyTo(new Span<float>(rest, Block));
-                    new Span<float>(rest + k, Block - k).Clear();
-                    from = rest;
-                }
-
-                // A number that is not finite makes the scale, and so the whole result, not-a-number.
-                V most = S.Zero;
-                V poison = S.Zero;
-                for (int i = 0; i < Block; i += S.Width)
-                {
-                    V part = S.Load(from + i);
-                    most = S.Max(S.Max(part, S.Subtract(S.Zero, part)), most);
-                    poison = S.Fma(part, S.Zero, poison);
-                }
-
-                float largest = S.Largest(most);
-                *to = (largest / Largest) + S.Sum(poison);
-                V inverse = S.Splat(largest == 0 ? 0 : Largest / largest);
-                for (int i = 0; i < Block; i += S.Width)
-                {
-                    S.Store(scaled + i, S.Round(S.Multiply(S.Load(from + i), inverse)));
-                }
-
-                var pairs = (int*)to;
-                for (int i = 0; i < Pairs; i++)
-                {
-                    pairs[(1 + i) * height] = (ushort)(int)scaled[2 * i] | ((int)scaled[(2 * i) + 1] << 16);
-                }
-            }
-        }
+    // Whole numbers of 16 bits, each two of them the halves of a word.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> PairsOf(Vector256<float> whole)
+    {
+        Vector256<ulong> words = Vector256.ConvertToInt32Native(whole).AsUInt64();
+        Vector256<ulong> pairs = (words & Vector256.Create(0xFFFFul))
+            | ((words >> 16) & Vector256.Create(0xFFFF0000ul));
+        return Vector256.Narrow(pairs, Vector256<ulong>.Zero).GetLower().AsInt32();
     }
 }

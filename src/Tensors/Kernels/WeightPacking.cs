@@ -53,8 +53,6 @@ internal static unsafe class WeightPacking<S, V>
             return 0;
         }
 
-        float x = weight[((long)row * input) + k];
-        uint bits = BitConverter.SingleToUInt32Bits(x);
-        return float.IsNaN(x) ? 0x7FC0u : (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16;
+        return BFloat16.Round(weight[((long)row * input) + k]);
     }
 }

@@ -7,7 +7,7 @@ namespace PixSearch.Tensors;
 /// Native memory for tensors and scratch: 64-byte aligned, in size classes, kept for reuse. Counts what is handed out,
 /// so that a test can prove that everything came back. Safe for use from several threads.
 /// </summary>
-public sealed class NativePool : IDisposable
+public sealed unsafe class NativePool : IDisposable
 {
     /// <summary>Idle memory kept for reuse, in bytes: about two training steps of a 5 M-parameter model.</summary>
     public const long IdleBytesMaxDefault = 2L << 30;
@@ -25,6 +25,7 @@ public sealed class NativePool : IDisposable
     private long _idleBytes;
     private long _outstandingBytes;
     private int _outstandingCount;
+    private HugeChunk? _chunk;
     private bool _closed;
 
     /// <summary>A pool; <paramref name="bytesMax"/> limits what is handed out at one time.</summary>
@@ -78,7 +79,8 @@ public sealed class NativePool : IDisposable
 
         try
         {
-            return new NativeStorage(this, sizeClass, bytes, (int)Math.Min(elements, int.MaxValue));
+            byte* cut = Cut(bytes, out HugeChunk? chunk);
+            return new NativeStorage(this, sizeClass, bytes, (int)Math.Min(elements, int.MaxValue), chunk, cut);
         }
         catch (OutOfMemoryException)
         {
@@ -127,6 +129,31 @@ public sealed class NativePool : IDisposable
             }
 
             _idleBytes = 0;
+            _chunk?.Close();
+            _chunk = null;
+        }
+    }
+
+    // A share of the current chunk, or of a new one where it is full; null for sizes that chunks do not serve.
+    private byte* Cut(long bytes, out HugeChunk? chunk)
+    {
+        chunk = null;
+        if (!HugeChunk.Serves(bytes))
+        {
+            return null;
+        }
+
+        lock (_lock)
+        {
+            byte* cut = _chunk is null ? null : _chunk.Cut(bytes);
+            if (cut is null)
+            {
+                _chunk = new HugeChunk();
+                cut = _chunk.Cut(bytes);
+            }
+
+            chunk = _chunk;
+            return cut;
         }
     }
 

@@ -9,24 +9,21 @@ namespace PixSearch.Tensors;
 /// </summary>
 internal sealed unsafe class NativeStorage : TensorStorage
 {
-    // Large buffers are aligned to huge pages: with 4 KB pages the TLB misses of a matrix product cost some 10 %.
-    private const long HugePageBytes = 2 << 20;
-    private const int MadviseHugePage = 14;
+    private const int LineBytes = 64;
 
     private readonly NativePool _pool;
+    private readonly HugeChunk? _chunk;
     private float* _pointer;
     private int _length;
 
-    /// <summary>Allocates a buffer.</summary>
-    public NativeStorage(NativePool pool, int sizeClass, long bytes, int length)
+    /// <summary>A buffer cut from a chunk, or allocated by itself (chunk null). With 4 KB pages the TLB misses of a
+    /// matrix product cost some 10 %, so large ones are in huge pages.</summary>
+    public NativeStorage(NativePool pool, int sizeClass, long bytes, int length, HugeChunk? chunk, byte* cut)
     {
-        (_pool, SizeClass, Bytes, _length) = (pool, sizeClass, bytes, length);
-        bool huge = bytes >= HugePageBytes;
-        _pointer = (float*)NativeMemory.AlignedAlloc((nuint)bytes, huge ? (nuint)HugePageBytes : 64);
-        if (huge && OperatingSystem.IsLinux())
-        {
-            _ = Advise(_pointer, (nuint)bytes, MadviseHugePage);
-        }
+        (_pool, SizeClass, Bytes, _length, _chunk) = (pool, sizeClass, bytes, length, chunk);
+        _pointer = (float*)(chunk is not null ? cut
+            : bytes >= HugeChunk.PageBytes ? HugeChunk.Allocate(bytes)
+            : NativeMemory.AlignedAlloc((nuint)bytes, LineBytes));
     }
 
     /// <inheritdoc/>
@@ -57,15 +54,21 @@ internal sealed unsafe class NativeStorage : TensorStorage
         float* pointer = _pointer;
         _pointer = null;
         _length = 0;
-        if (pointer is not null)
+        if (pointer is null)
+        {
+            return;
+        }
+
+        if (_chunk is null)
         {
             NativeMemory.AlignedFree(pointer);
+        }
+        else
+        {
+            _chunk.Free();
         }
     }
 
     /// <inheritdoc/>
     protected override void Free() => _pool.Return(this);
-
-    [DllImport("libc", EntryPoint = "madvise")]
-    private static extern int Advise(void* address, nuint length, int advice);
 }

@@ -156,7 +156,7 @@ public sealed class PublishedFolderTests : IDisposable
     [Theory]
     [InlineData(WeightType.F32, 4.0)]
     [InlineData(WeightType.BF16, 2.01)]
-    [InlineData(WeightType.Q8, 1.17)]
+    [InlineData(WeightType.Q8, 1.08)]
     public void MemoryBytes_ThirteenBillion_IsThatOfTheTypeAndAFewPlainNumbers(WeightType type, double bytesEach)
     {
         var shapes = new ShapeSource(ElementType.BF16);

@@ -81,8 +81,8 @@ public sealed class SafetensorsTests : IDisposable
     [InlineData(1.01171875f, 0x3F82)] // halfway between 1 + 2^-7 and 1 + 2^-6: the even one
     [InlineData(float.PositiveInfinity, 0x7F80)]
     [InlineData(float.MaxValue, 0x7F80)]
-    public void RoundToBF16_Number_IsNearestEven(float value, int bits) =>
-        Assert.Equal(bits, ElementConverter.RoundToBF16(value));
+    public void Round_ToBFloat16_IsNearestEven(float value, int bits) =>
+        Assert.Equal(bits, BFloat16.Round(value));
 
     [Fact]
     public void ToF32_EveryF16AndBF16_MatchesTheDefinition()

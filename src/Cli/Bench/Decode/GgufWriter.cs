@@ -11,7 +11,7 @@ namespace PixSearch.Cli.Bench.Decode;
 internal static class GgufWriter
 {
     private const int Alignment = 32;
-    private const int Q8Block = 32;
+    private const int BlockSize = 32;
 
     /// <summary>Writes the file; matrices in the given type, norms in F32. The weights must still be plain.</summary>
     public static void Write(string file, LlamaConfig config, IReadOnlyList<Weight> weights, WeightType type)
@@ -129,16 +129,14 @@ internal static class GgufWriter
             case WeightType.BF16:
                 for (int i = 0; i < numbers.Length; i++)
                 {
-                    uint bits = BitConverter.SingleToUInt32Bits(numbers[i]);
-                    uint rounded = bits + 0x7FFF + ((bits >> 16) & 1);
-                    BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(2 * i), (ushort)(rounded >> 16));
+                    BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(2 * i), BFloat16.Round(numbers[i]));
                 }
 
                 break;
             default:
-                for (int block = 0; block * Q8Block < numbers.Length; block++)
+                for (int block = 0; block * BlockSize < numbers.Length; block++)
                 {
-                    WriteBlock(numbers.AsSpan(block * Q8Block, Q8Block), bytes.AsSpan(block * (Q8Block + 2)));
+                    WriteBlock(numbers.AsSpan(block * BlockSize, BlockSize), bytes.AsSpan(block * (BlockSize + 2)));
                 }
 
                 break;
@@ -158,7 +156,7 @@ internal static class GgufWriter
 
         BinaryPrimitives.WriteHalfLittleEndian(to, (Half)(largest / 127));
         float inverse = largest == 0 ? 0 : 127 / largest;
-        for (int i = 0; i < Q8Block; i++)
+        for (int i = 0; i < BlockSize; i++)
         {
             to[i + 2] = (byte)(sbyte)MathF.Round(numbers[i] * inverse);
         }
@@ -168,7 +166,7 @@ internal static class GgufWriter
     {
         WeightType.F32 => 4L * count,
         WeightType.BF16 => 2L * count,
-        _ => (long)count / Q8Block * (Q8Block + 2),
+        _ => (long)count / BlockSize * (BlockSize + 2),
     };
 
     private static long Aligned(long bytes) => (bytes + Alignment - 1) / Alignment * Alignment;

@@ -43,7 +43,7 @@ public sealed class CheckpointCheck : IWeightSource
             bytes += WeightLoadOptions.PackedType(entry.Type, _uses[entry.Name], storage) switch
             {
                 WeightType.BF16 => 2 * count,
-                WeightType.Q8 => count + (count / QuantizedSource.BlockSize * sizeof(float)),
+                WeightType.Q8 => count + (count / QuantizedSource.BlockSize * sizeof(ushort)),
                 _ => 4 * count,
             };
         }

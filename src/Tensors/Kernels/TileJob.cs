@@ -3,12 +3,13 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// One task of y = x W^T + bias with Q8 weights, in integers: some rows by some panels, all of k. An element is the sum
-/// over blocks of 32, in order, of an exact integer sum times two scales, so the same in a tile of any height.
+/// One task of y = x W^T + bias where both sides are packed for dot products of pairs: some rows by some panels, all of
+/// k. What an element is does not depend on the height of its tile.
 /// </summary>
-internal unsafe struct QuantisedJob<S, V> : IJob
+internal unsafe struct TileJob<S, V, P> : IJob
     where S : struct, ISimd<V>
     where V : unmanaged
+    where P : struct, ITileProduct
 {
     // Bytes of a task's panels and of its rows: together a share of the second-level cache.
     private const int TaskPanelBytes = 128 << 10;
@@ -24,10 +25,10 @@ internal unsafe struct QuantisedJob<S, V> : IJob
 
     public GemmShape Shape;
 
-    /// <summary>Rows (<see cref="QuantisedRows{S, V}"/>).</summary>
+    /// <summary>Rows (<see cref="TileRows{P}"/>).</summary>
     public float* Rows;
 
-    /// <summary>Weights (<see cref="QuantisedPanels{S, V}"/>).</summary>
+    /// <summary>Weights.</summary>
     public byte* Panels;
 
     /// <summary>Shape: [N]; null for none.</summary>
@@ -36,6 +37,7 @@ internal unsafe struct QuantisedJob<S, V> : IJob
     /// <summary>Shape: [M, N].</summary>
     public float* Y;
 
+    public int TileRows;
     public int RowsEach;
     public int PanelsEach;
     public int RowTasks;
@@ -48,23 +50,25 @@ internal unsafe struct QuantisedJob<S, V> : IJob
             return;
         }
 
-        using Scratch rows = new(context.Memory, QuantisedRows<S, V>.Count(shape.M, shape.K));
-        QuantisedRows<S, V>.Pack(context.Pool, x, shape.M, shape.K, rows.Pointer);
+        int tileRows = EvenTile(shape.M);
+        using Scratch rows = new(context.Memory, TileRows<P>.Count(shape.M, tileRows, shape.K));
+        TileRows<P>.Pack(context.Pool, x, shape.M, tileRows, shape.K, rows.Pointer);
         int panelCount = Gemm.Panels<S, V>(shape.N);
-        long panelBytes = Math.Max(1, QuantisedPanels<S, V>.PanelBytes(shape.K));
-        int tileBytes = (int)Math.Max(1, QuantisedRows<S, V>.Count(S.TileRows, shape.K) * sizeof(float));
-        int rowsEach = Math.Max(1, TaskRowBytes / tileBytes) * S.TileRows;
+        long panelBytes = Math.Max(1, P.PanelBytes(shape.K));
+        long tileBytes = Math.Max(1, TileRows<P>.Count(tileRows, tileRows, shape.K) * sizeof(float));
+        int rowsEach = (int)Math.Max(1, TaskRowBytes / tileBytes) * tileRows;
         int rowTasks = (shape.M + rowsEach - 1) / rowsEach;
         int columnTasksMin = (TasksMin + rowTasks - 1) / rowTasks;
         int panelsEach = (int)Math.Clamp(TaskPanelBytes / panelBytes, 1,
             Math.Max(1, (panelCount + columnTasksMin - 1) / columnTasksMin));
-        var job = new QuantisedJob<S, V>
+        var job = new TileJob<S, V, P>
         {
             Shape = shape,
             Rows = rows.Pointer,
             Panels = panels,
             Bias = bias,
             Y = y,
+            TileRows = tileRows,
             RowsEach = rowsEach,
             PanelsEach = panelsEach,
             RowTasks = rowTasks,
@@ -95,18 +99,25 @@ internal unsafe struct QuantisedJob<S, V> : IJob
         int rowEnd = Math.Min(first + RowsEach, Shape.M);
         int panel = index / RowTasks * PanelsEach;
         int panelEnd = Math.Min(panel + PanelsEach, Gemm.Panels<S, V>(Shape.N));
-        int blocks = QuantisedPanels<S, V>.Blocks(Shape.K);
-        long panelBytes = QuantisedPanels<S, V>.PanelBytes(Shape.K);
+        long panelBytes = P.PanelBytes(Shape.K);
         for (; panel < panelEnd; panel++)
         {
-            for (int row = first; row < rowEnd; row += S.TileRows)
+            for (int row = first; row < rowEnd; row += TileRows)
             {
-                int count = Math.Min(S.TileRows, rowEnd - row);
-                QuantisedKernel.Run<S, V>(MicroKernel.HeightFor(count), QuantisedRows<S, V>.At(Rows, row, Shape.K),
-                    Panels + (panel * panelBytes), blocks, sums);
+                int count = Math.Min(TileRows, rowEnd - row);
+                P.Run(MicroKernel.HeightFor(count), TileRows<P>.At(Rows, row, Shape.K), Panels + (panel * panelBytes),
+                    Shape.K, sums);
                 Write(sums, row, count, panel * width);
             }
         }
+    }
+
+    // Rows of a tile such that the last tile of a few rows is no lower than the others: sixteen rows are two tiles of
+    // eight and not twelve and four, whose sums would wait for each other.
+    private static int EvenTile(int rows)
+    {
+        int tiles = (rows + S.TileRows - 1) / S.TileRows;
+        return Math.Min(S.TileRows, MicroKernel.HeightFor((rows + tiles - 1) / tiles));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

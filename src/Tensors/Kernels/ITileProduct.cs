@@ -1,0 +1,28 @@
+namespace PixSearch.Tensors;
+
+/// <summary>
+/// How a tile of rows is multiplied with a panel of one kind of weight, all of k at once
+/// (<see cref="TileJob{S, V, P}"/>).
+/// </summary>
+internal unsafe interface ITileProduct
+{
+    /// <summary>Floats that a packed row of k numbers takes.</summary>
+    static abstract int RowFloats(int k);
+
+    /// <summary>Bytes of a panel of k rows.</summary>
+    static abstract long PanelBytes(int k);
+
+    /// <summary>
+    /// Packs one row of a tile; <paramref name="to"/> is its first place, the next is <paramref name="height"/> floats
+    /// on.
+    /// </summary>
+    static abstract void PackRow(float* x, int k, float* to, int height);
+
+    /// <summary>sums [height, 2 * Width] = a b.</summary>
+    /// <param name="height">Rows: 1, 2, 4, 6, 8 or 12.</param>
+    /// <param name="a">A tile of packed rows.</param>
+    /// <param name="b">A panel.</param>
+    /// <param name="k">Inner size.</param>
+    /// <param name="sums">Receives the tile.</param>
+    static abstract void Run(int height, float* a, byte* b, int k, float* sums);
+}

@@ -1,0 +1,50 @@
+namespace PixSearch.Tensors;
+
+/// <summary>
+/// Products with Q8 weights in integers. An element is the sum over blocks of 32, in order, of an exact integer sum
+/// times two scales.
+/// </summary>
+internal readonly unsafe struct QuantisedProduct<S, V> : ITileProduct
+    where S : struct, ISimd<V>
+    where V : unmanaged
+{
+    /// <inheritdoc/>
+    public static int RowFloats(int k) => QuantisedRows<S, V>.Floats(k);
+
+    /// <inheritdoc/>
+    public static long PanelBytes(int k) => QuantisedPanels<S, V>.PanelBytes(k);
+
+    /// <inheritdoc/>
+    public static void PackRow(float* x, int k, float* to, int height) => QuantisedRows<S, V>.Pack(x, k, to, height);
+
+    /// <inheritdoc/>
+    public static void Run(int height, float* a, byte* b, int k, float* sums) =>
+        QuantisedKernel.Run<S, V>(height, a, b, QuantisedPanels<S, V>.Blocks(k), sums);
+}
+
+/// <summary>The same numbers by <see cref="DotCode"/>.</summary>
+internal readonly unsafe struct QuantisedDots<S, V> : ITileProduct
+    where S : struct, ISimd<V>
+    where V : unmanaged
+{
+    /// <inheritdoc/>
+    public static int RowFloats(int k) => QuantisedRows<S, V>.Floats(k);
+
+    /// <inheritdoc/>
+    public static long PanelBytes(int k) => QuantisedPanels<S, V>.PanelBytes(k);
+
+    /// <inheritdoc/>
+    public static void PackRow(float* x, int k, float* to, int height) => QuantisedRows<S, V>.Pack(x, k, to, height);
+
+    /// <inheritdoc/>
+    public static void Run(int height, float* a, byte* b, int k, float* sums)
+    {
+        new Span<float>(sums, height * 2 * S.Width).Clear();
+        if (k == 0)
+        {
+            return;
+        }
+
+        DotCode.Instance!.Q8(height)(a, b, QuantisedPanels<S, V>.Blocks(k), sums);
+    }
+}
