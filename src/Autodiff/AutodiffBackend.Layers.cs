@@ -148,6 +148,9 @@ public sealed partial class AutodiffBackend
     }
 
     /// <inheritdoc/>
+    public Tensor KvPages(Shape shape, KvType type) => Inner.KvPages(shape, type);
+
+    /// <inheritdoc/>
     /// <exception cref="InvalidOperationException">The keys or values are tracked: a cache has no backward
     /// form.</exception>
     public void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch)

@@ -51,7 +51,7 @@ public interface ISegmentingModel : IDisposable
     IReadOnlySet<int> EndTokens { get; }
 
     /// <summary>A page store that fits this model.</summary>
-    KvStore CreateKvStore(int pageCount, int pageSize);
+    KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32);
 
     /// <summary>The prompt of the family's template, with the picture's slots in place.</summary>
     ModelPrompt BuildPrompt(string question, RgbImage? picture);

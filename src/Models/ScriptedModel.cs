@@ -62,7 +62,8 @@ public sealed class ScriptedModel : ISegmentingModel
     public IReadOnlySet<int> EndTokens => _inner.EndTokens;
 
     /// <inheritdoc/>
-    public KvStore CreateKvStore(int pageCount, int pageSize) => _inner.CreateKvStore(pageCount, pageSize);
+    public KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32) =>
+        _inner.CreateKvStore(pageCount, pageSize, type);
 
     /// <inheritdoc/>
     public ModelPrompt BuildPrompt(string question, RgbImage? picture)

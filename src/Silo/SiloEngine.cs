@@ -35,8 +35,8 @@ internal sealed class SiloEngine : IAsyncDisposable
         _indexes = new IndexFolders(settings);
         var options = new EngineOptions();
         int pages = 16 * _model.ContextLength / options.PageSize;
-        Loop = new EngineLoop(served, _retriever, options with { PageCount = Math.Max(options.PageCount, pages) },
-            TimeProvider.System, _log);
+        options = options with { PageCount = Math.Max(options.PageCount, pages), KvType = settings.Kv };
+        Loop = new EngineLoop(served, _retriever, options, TimeProvider.System, _log);
     }
 
     /// <summary>The engine.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using PixSearch.Abstractions;
 using PixSearch.Grains.Storage;
+using PixSearch.Tensors;
 
 namespace PixSearch.Silo;
 
@@ -33,6 +34,9 @@ public sealed record SiloSettings
     /// libtorch (PX_LIBTORCH).
     /// </summary>
     public string Backend { get; init; } = "cpu";
+
+    /// <summary>How keys and values of the contexts are held: <c>f32</c>, or <c>bf16</c> in half the memory.</summary>
+    public KvType Kv { get; init; } = KvType.F32;
 
     /// <summary>Address or host name that other silos reach this one at.</summary>
     public string AdvertisedAddress { get; init; } = "127.0.0.1";
@@ -109,6 +113,13 @@ public sealed record SiloSettings
             Encoder = Text("ENCODER", defaults.Encoder),
             Indexes = Text("INDEXES", defaults.Indexes),
             Backend = Text("BACKEND", defaults.Backend),
+            Kv = Text("KV", "f32") switch
+            {
+                "f32" => KvType.F32,
+                "bf16" => KvType.BF16,
+                string text => throw new PixException(PixErrorKind.InvalidArgument,
+                    $"PIXSEARCH__KV is '{text}'; it must be f32 or bf16."),
+            },
             AdvertisedAddress = Text("ADVERTISEDADDRESS", defaults.AdvertisedAddress),
             ListenAddress = Text("LISTENADDRESS", defaults.ListenAddress),
             SiloPort = Port(read, "SILOPORT", defaults.SiloPort),

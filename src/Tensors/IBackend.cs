@@ -172,6 +172,12 @@ public interface IBackend : IDisposable
     Tensor Attention(Tensor q, Tensor k, Tensor v, AttentionMask mask, float scale);
 
     /// <summary>
+    /// Memory of pages, zeros. Shape: [pages, positions, kvHeads, size], size even for BF16. How numbers lie in it is
+    /// the backend's own business: only <see cref="AppendKv"/> and <see cref="PagedAttention"/> look into it.
+    /// </summary>
+    Tensor KvPages(Shape shape, KvType type);
+
+    /// <summary>
     /// Writes keys and values of this step into the pages. Shapes: k and v [rows, kvHeads, size], rows as in the batch.
     /// </summary>
     void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch);

@@ -10,12 +10,20 @@ public sealed class KvStore : IDisposable
     private readonly Tensor[] _values;
 
     /// <summary>Allocates the store: <c>2 * layers * pageCount * pageSize * heads * headSize</c> elements.</summary>
-    public KvStore(IBackend backend, int layers, int pageCount, int pageSize, int heads, int headSize)
+    /// <exception cref="ArgumentException">BF16, and a head of an odd number of elements.</exception>
+    public KvStore(IBackend backend, int layers, int pageCount, int pageSize, int heads, int headSize,
+        KvType type = KvType.F32)
     {
+        if (type == KvType.BF16 && headSize % 2 != 0)
+        {
+            throw new ArgumentException($"Keys in BF16 need heads of an even size, not {headSize}.", nameof(headSize));
+        }
+
         (Layers, PageCount, PageSize, Heads, HeadSize) = (layers, pageCount, pageSize, heads, headSize);
+        Type = type;
         var shape = new Shape(pageCount, pageSize, heads, headSize);
-        _keys = [.. Enumerable.Range(0, layers).Select(_ => TensorScope.Detach(backend.Zeros(shape)))];
-        _values = [.. Enumerable.Range(0, layers).Select(_ => TensorScope.Detach(backend.Zeros(shape)))];
+        _keys = [.. Enumerable.Range(0, layers).Select(_ => TensorScope.Detach(backend.KvPages(shape, type)))];
+        _values = [.. Enumerable.Range(0, layers).Select(_ => TensorScope.Detach(backend.KvPages(shape, type)))];
     }
 
     /// <summary>Number of decoder layers.</summary>
@@ -33,10 +41,16 @@ public sealed class KvStore : IDisposable
     /// <summary>Elements of a head.</summary>
     public int HeadSize { get; }
 
-    /// <summary>Keys of a layer. Shape: [pageCount, pageSize, heads, headSize].</summary>
+    /// <summary>How numbers are stored.</summary>
+    public KvType Type { get; }
+
+    /// <summary>Floats of memory of a head on a host backend.</summary>
+    internal int Cell => KvCell.Words(Type, HeadSize);
+
+    /// <summary>Keys of a layer, as <see cref="IBackend.KvPages"/> made them.</summary>
     public Tensor Keys(int layer) => _keys[layer];
 
-    /// <summary>Values of a layer. Shape: [pageCount, pageSize, heads, headSize].</summary>
+    /// <summary>Values of a layer, as <see cref="IBackend.KvPages"/> made them.</summary>
     public Tensor Values(int layer) => _values[layer];
 
     /// <inheritdoc/>

@@ -7,6 +7,11 @@ public sealed partial class TorchBackend
     private PagedPlan? _plan;
 
     /// <inheritdoc/>
+    public Tensor KvPages(Shape shape, KvType type) => type == KvType.F32
+        ? Zeros(shape)
+        : Run("KvPages", shape, () => New(shape, ScalarType.BFloat16).zero_(), sizeof(ushort));
+
+    /// <inheritdoc/>
     public void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch)
     {
         const string Op = "AppendKv";
@@ -20,8 +25,10 @@ public sealed partial class TorchBackend
         {
             TorchTensor slots = PlanOf(batch, store).Slots;
             long[] rows = [(long)store.PageCount * store.PageSize, store.Heads, store.HeadSize];
-            Of(Op, store.Keys(layer)).view(rows).index_copy_(0, slots, Of(Op, k));
-            Of(Op, store.Values(layer)).view(rows).index_copy_(0, slots, Of(Op, v));
+            TorchTensor keys = Of(Op, store.Keys(layer)).view(rows);
+            TorchTensor values = Of(Op, store.Values(layer)).view(rows);
+            keys.index_copy_(0, slots, Of(Op, k).to(keys.dtype));
+            values.index_copy_(0, slots, Of(Op, v).to(values.dtype));
         });
     }
 
@@ -74,7 +81,7 @@ public sealed partial class TorchBackend
         return y.squeeze(2).MoveToOuterDisposeScope();
 
         // -> [single, kvHeads, KeysMax, size]
-        TorchTensor Gathered(TorchTensor pages) => pages.index_select(0, plan.SinglePages)
+        TorchTensor Gathered(TorchTensor pages) => pages.index_select(0, plan.SinglePages).to(ScalarType.Float32)
             .view(plan.Single.Count, plan.PagesMax * plan.PageSize, pages.shape[2], pages.shape[3])
             .narrow(1, 0, plan.KeysMax).permute(0, 2, 1, 3);
     }
@@ -97,7 +104,7 @@ public sealed partial class TorchBackend
         // -> [1, kvHeads, end, size]
         TorchTensor Gathered(TorchTensor pages)
         {
-            TorchTensor own = pages.index_select(0, plan.Pages(index));
+            TorchTensor own = pages.index_select(0, plan.Pages(index)).to(ScalarType.Float32);
             return own.view(own.shape[0] * plan.PageSize, pages.shape[2], pages.shape[3]).narrow(0, 0, end)
                 .permute(1, 0, 2).unsqueeze(0);
         }

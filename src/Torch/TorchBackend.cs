@@ -83,19 +83,20 @@ public sealed partial class TorchBackend : IGradientBackend
 
     // Native calls with a scope of their own: what they made but the result is freed at once. The result must not
     // share memory with a source.
-    private Tensor Run(string op, Shape shape, Func<TorchTensor> body)
+    private Tensor Run(string op, Shape shape, Func<TorchTensor> body, int elementBytes = sizeof(float))
     {
         ObjectDisposedException.ThrowIf(_closed, this);
-        _memory.Take(shape.Count, sizeof(float));
+        _memory.Take(shape.Count, elementBytes);
         try
         {
             using DisposeScope scope = torch.NewDisposeScope();
             TorchTensor flat = body().contiguous().view(shape.Count);
-            return Tensor.Over(new TorchStorage(_memory, _where, scope.Detach(flat), shape.Count), 0, shape);
+            var storage = new TorchStorage(_memory, _where, scope.Detach(flat), shape.Count, elementBytes);
+            return Tensor.Over(storage, 0, shape);
         }
         catch (Exception error)
         {
-            _memory.Return(shape.Count, sizeof(float));
+            _memory.Return(shape.Count, elementBytes);
             if (error is ExternalException)
             {
                 throw LibTorch.Translate(op, error);

@@ -2,8 +2,12 @@ using PixSearch.Tensors;
 
 namespace PixSearch.Torch;
 
-/// <summary>Elements on a device: a flat F32 tensor of libtorch, freed when the last view is disposed.</summary>
-internal sealed class TorchStorage(TorchMemory memory, TorchDevice device, TorchTensor flat, int length) : TensorStorage
+/// <summary>
+/// Elements on a device: a flat tensor of libtorch, freed when the last view is disposed. F32 but for pages of keys and
+/// values, which may be BF16.
+/// </summary>
+internal sealed class TorchStorage(TorchMemory memory, TorchDevice device, TorchTensor flat, int length,
+    int elementBytes) : TensorStorage
 {
     /// <summary>Shape: [length].</summary>
     public TorchTensor Flat { get; } = flat;
@@ -24,6 +28,6 @@ internal sealed class TorchStorage(TorchMemory memory, TorchDevice device, Torch
     protected override void Free()
     {
         Flat.Dispose();
-        memory.Return(Length, sizeof(float));
+        memory.Return(Length, elementBytes);
     }
 }

@@ -224,7 +224,7 @@ public sealed unsafe class QuantisedTests
             integers[i] = (int)MathF.Round(values[i] * inverse);
         }
 
-        return (largest / most, integers);
+        return (largest * (1f / most), integers);
     }
 
     private static (float Scale, int[] Integers) RoundTo8Bits(ReadOnlySpan<float> values)

@@ -206,6 +206,9 @@ internal sealed class TimedBackend(IBackend inner, BenchClock clock) : IBackend
     }
 
     /// <inheritdoc/>
+    public Tensor KvPages(Shape shape, KvType type) => inner.KvPages(shape, type);
+
+    /// <inheritdoc/>
     public void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch)
     {
         double started = clock.Now;

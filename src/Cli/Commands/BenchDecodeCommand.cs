@@ -48,19 +48,24 @@ internal static class BenchDecodeCommand
             Description = $"Folder of llama.cpp's libraries; by default where this puts them: "
                 + LlamaCppLibrary.HowToInstall,
         };
+        var kv = new Option<KvType>("--kv")
+        {
+            Description = "How keys and values are held; llama.cpp has them in F16.",
+            DefaultValueFactory = _ => KvType.BF16,
+        };
         var cpuTime = new Option<bool>("--cpu-time")
         {
             Description = "Read the CPU time of the thread, for busy machines; needs PIXSEARCH_THREADS=1.",
         };
         var command = new Command("decode", "Decoding and prefill of a 30 M-parameter LLaMA type, F32, BF16 and Q8 "
-            + "weights, beside llama.cpp.") { steps, llama, cpuTime };
+            + "weights, beside llama.cpp.") { steps, llama, kv, cpuTime };
         command.SetAction(parsed => Run(Math.Clamp(parsed.GetValue(steps), Rounds, 1000),
-            parsed.GetValue(llama)?.FullName, new BenchClock(parsed.GetValue(cpuTime)),
-            parsed.InvocationConfiguration.Output));
+            parsed.GetValue(llama)?.FullName, parsed.GetValue(kv),
+            new BenchClock(parsed.GetValue(cpuTime)), parsed.InvocationConfiguration.Output));
         return command;
     }
 
-    private static void Run(int steps, string? folder, BenchClock clock, TextWriter console)
+    private static void Run(int steps, string? folder, KvType kv, BenchClock clock, TextWriter console)
     {
         LlamaCppLibrary? library = LlamaCppLibrary.Open(folder, out string missing);
         using var backend = new CpuBackend();
@@ -86,7 +91,7 @@ internal static class BenchDecodeCommand
                     backend.Prepare(weight, type);
                 }
 
-                using var own = new OwnDecoder(backend, model);
+                using var own = new OwnDecoder(backend, model, kv);
                 using LlamaCppDecoder? peer = library is null ? null
                     : new LlamaCppDecoder(library, gguf, s_config.VocabSize, NativePeers.ThreadCount);
                 table.AddRow([type.ToString(), .. Measure(own, peer, steps, clock, ref restless)]);

@@ -10,6 +10,7 @@ using PixSearch.Gateway.Pictures;
 using PixSearch.Gateway.Telemetry;
 using PixSearch.Inference.Engine;
 using PixSearch.Node;
+using PixSearch.Tensors;
 
 namespace PixSearch.Cli.Commands;
 
@@ -157,6 +158,12 @@ internal static class ServeCommand
             DefaultValueFactory = _ => new EngineOptions().TokenBudget,
         };
 
+        private Option<KvType> Kv { get; } = new("--kv")
+        {
+            Description = "How keys and values of the contexts are held: f32, or bf16 in half the memory.",
+            DefaultValueFactory = _ => KvType.F32,
+        };
+
         private Option<PausePolicy> Pause { get; } = new("--pause-policy")
         {
             Description = "Pages of a session that searches: cost (measured), keep, or drop and compute again.",
@@ -166,7 +173,7 @@ internal static class ServeCommand
         public void AddTo(Command command)
         {
             foreach (Option option in (Option[])[Sessions, KeepHours, Host, Port, GrpcPort, Tenants, Certificate, Key,
-                Grace, SessionsMax, SessionsPerTenant, QueueSeconds, TokenBudget, Pause, Console, Hosts])
+                Grace, SessionsMax, SessionsPerTenant, QueueSeconds, TokenBudget, Kv, Pause, Console, Hosts])
             {
                 command.Add(option);
             }
@@ -192,6 +199,7 @@ internal static class ServeCommand
                 SessionsPerTenantMax = parsed.GetValue(SessionsPerTenant),
                 QueueWaitMax = TimeSpan.FromSeconds(queue),
                 TokenBudget = parsed.GetValue(TokenBudget),
+                KvType = parsed.GetValue(Kv),
                 PausePolicy = parsed.GetValue(Pause),
             };
 

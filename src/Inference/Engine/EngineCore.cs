@@ -52,7 +52,7 @@ public sealed partial class EngineCore : IDisposable
     {
         options.Validate(model.ContextLength);
         (_model, _options, _time, _log, _search) = (model, options, time, log, search);
-        _store = model.CreateKvStore(options.PageCount, options.PageSize);
+        _store = model.CreateKvStore(options.PageCount, options.PageSize, options.KvType);
         Pool = new PagePool(options.PageCount);
         Ledger = new TenantLedger();
         Scheduler = new Scheduler(options, Pool, Ledger, _costs);

@@ -59,8 +59,8 @@ public abstract class DecoderModel : ISegmentingModel
     private protected Llama Decoder { get; }
 
     /// <inheritdoc/>
-    public KvStore CreateKvStore(int pageCount, int pageSize) =>
-        Decoder.CreateKvStore(Backend, pageCount, pageSize);
+    public KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32) =>
+        Decoder.CreateKvStore(Backend, pageCount, pageSize, type);
 
     /// <inheritdoc/>
     public abstract ModelPrompt BuildPrompt(string question, RgbImage? picture);

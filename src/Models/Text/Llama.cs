@@ -107,6 +107,6 @@ public sealed class Llama
     public Tensor Logits(IBackend backend, Tensor hidden) => backend.Linear(hidden, _head);
 
     /// <summary>A page store of this decoder's sizes.</summary>
-    public KvStore CreateKvStore(IBackend backend, int pageCount, int pageSize) =>
-        new(backend, Config.NumHiddenLayers, pageCount, pageSize, Config.KeyValueHeads, Config.HeadSize);
+    public KvStore CreateKvStore(IBackend backend, int pageCount, int pageSize, KvType type = KvType.F32) =>
+        new(backend, Config.NumHiddenLayers, pageCount, pageSize, Config.KeyValueHeads, Config.HeadSize, type);
 }

@@ -50,7 +50,7 @@ internal sealed class ClusterBench(SiloSettings settings, BenchLoad load, int si
         var served = new ScriptedModel(model, question => question);
         var defaults = new EngineOptions();
         int pages = Math.Max(defaults.PageCount, 16 * model.ContextLength / defaults.PageSize);
-        EngineOptions options = defaults with { PageCount = pages };
+        EngineOptions options = defaults with { PageCount = pages, KvType = _settings.Kv };
         await EngineAloneAsync(served, options, cancellation);
 
         await using var node = new EmbeddedNode([served], new NoSearches(), [], new NodeOptions { Engine = options });

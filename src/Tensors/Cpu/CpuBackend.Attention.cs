@@ -54,10 +54,10 @@ public sealed unsafe partial class CpuBackend
         ReadOnlySpan<int> pages = sequence.Pages.Span;
         for (int first = 0; first < end; first += store.PageSize)
         {
-            int count = Math.Min(store.PageSize, end - first) * width;
-            long from = (long)pages[first / store.PageSize] * store.PageSize * width;
-            new ReadOnlySpan<float>(keys + from, count).CopyTo(new Span<float>(k + ((long)first * width), count));
-            new ReadOnlySpan<float>(values + from, count).CopyTo(new Span<float>(v + ((long)first * width), count));
+            int cells = Math.Min(store.PageSize, end - first) * store.Heads;
+            long from = (long)pages[first / store.PageSize] * store.PageSize * store.Heads * store.Cell;
+            KvCell.Read(store.Type, keys + from, cells, store.HeadSize, k + ((long)first * width));
+            KvCell.Read(store.Type, values + from, cells, store.HeadSize, v + ((long)first * width));
         }
 
         var shape = new AttentionShape

@@ -57,9 +57,23 @@ internal sealed unsafe partial class KernelSet<S, V>
     public override void PagedDecode(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows,
         KvStore store)
     {
+        if (store.Type == KvType.F32)
+        {
+            PagedDecode<KvF32<S, V>>(context, arguments, rows, store);
+        }
+        else
+        {
+            PagedDecode<KvBF16<S, V>>(context, arguments, rows, store);
+        }
+    }
+
+    private static void PagedDecode<K>(CpuContext context, in PagedDecodeArguments arguments, PagedRow* rows,
+        KvStore store)
+        where K : struct, IKvVectors<S, V>
+    {
         // Few rows are divided by heads too, so that there is something for every thread.
         int splits = Math.Clamp((FewRows + arguments.RowCount - 1) / arguments.RowCount, 1, store.Heads);
-        var job = new PagedDecodeJob<S, V>
+        var job = new PagedDecodeJob<S, V, K>
         {
             Rows = rows,
             Q = arguments.Q,
@@ -72,7 +86,7 @@ internal sealed unsafe partial class KernelSet<S, V>
             PageSize = store.PageSize,
             Scale = arguments.Scale,
             HeadsEach = (store.Heads + splits - 1) / splits,
-            ScratchEach = (arguments.VisibleMax + 15) / 16 * 16,
+            ScratchEach = PagedDecodeJob<S, V, K>.RoomFor(arguments.VisibleMax),
         };
         using Scratch scratch = new(context.Memory, (long)job.ScratchTotal * context.Pool.ThreadCount);
         job.Scratch = scratch.Pointer;

@@ -63,11 +63,15 @@ public abstract unsafe partial class HostBackend
     }
 
     /// <inheritdoc/>
+    public Tensor KvPages(Shape shape, KvType type) => Zeros(shape.With(-1, KvCell.Words(type, shape[-1])));
+
+    /// <inheritdoc/>
     public void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch)
     {
         const string Op = "AppendKv";
         OpRules.AppendKv(store, layer, k, v, batch);
         int width = store.Heads * store.HeadSize;
+        int cells = store.Heads * store.Cell;
         float* keys = Pointer(Op, store.Keys(layer));
         float* values = Pointer(Op, store.Values(layer));
         float* fromK = Pointer(Op, k);
@@ -80,10 +84,10 @@ public abstract unsafe partial class HostBackend
             {
                 int position = sequence.Start + i;
                 long to = (((long)pages[position / store.PageSize] * store.PageSize) + (position % store.PageSize))
-                    * width;
+                    * cells;
                 long from = (long)(sequence.RowStart + i) * width;
-                new ReadOnlySpan<float>(fromK + from, width).CopyTo(new Span<float>(keys + to, width));
-                new ReadOnlySpan<float>(fromV + from, width).CopyTo(new Span<float>(values + to, width));
+                KvCell.Write(store.Type, fromK + from, store.Heads, store.HeadSize, keys + to);
+                KvCell.Write(store.Type, fromV + from, store.Heads, store.HeadSize, values + to);
             }
         }
     }

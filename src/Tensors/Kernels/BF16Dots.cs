@@ -17,6 +17,7 @@ internal readonly unsafe struct BF16Dots : ITileProduct
     public const int Columns = 32;
 
     private const int StepNumbers = 2 * DotCode.StepPairs;
+    private const int Half = 8;
 
     /// <inheritdoc/>
     public static int RowFloats(int k) => Steps(k) * DotCode.StepPairs;
@@ -48,27 +49,21 @@ internal readonly unsafe struct BF16Dots : ITileProduct
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackRow(float* x, int k, float* to, int height)
+    public static void PackRow(float* x, int k, float* to)
     {
-        const int width = 16;
-        uint* pairs = stackalloc uint[width / 2];
-        float* rest = stackalloc float[width];
-        for (int left = Steps(k) * StepNumbers; left > 0; left -= width, x += width, k -= width)
+        float* rest = stackalloc float[Half];
+        int left = Steps(k) * StepNumbers;
+        for (; left >= 2 * Half && k >= 2 * Half; left -= 2 * Half, k -= 2 * Half, x += 2 * Half, to += Half)
         {
-            float* from = x;
-            if (k < width)
-            {
-                new Span<float>(rest, width).Clear();
-                new ReadOnlySpan<float>(x, k).CopyTo(new Span<float>(rest, width));
-                from = rest;
-            }
+            RoundPairs(Vector512.Load((uint*)x)).Store((uint*)to);
+        }
 
-            RoundPairs(Vector512.Load((uint*)from)).Store(pairs);
-            int count = Math.Min(width, left) / 2;
-            for (int i = 0; i < count; i++, to += height)
-            {
-                *(uint*)to = pairs[i];
-            }
+        for (; left > 0; left -= Half, k -= Half, x += Half, to += Half / 2)
+        {
+            new Span<float>(rest, Half).Clear();
+            new ReadOnlySpan<float>(x, Math.Clamp(k, 0, Half)).CopyTo(new Span<float>(rest, Half));
+            Vector256<uint> padded = Vector256.Load((uint*)rest);
+            RoundPairs(Vector512.Create(padded, padded)).GetLower().Store((uint*)to);
         }
     }
 
@@ -89,6 +84,7 @@ internal readonly unsafe struct BF16Dots : ITileProduct
     private static int Place(int column, int k) => (k / 2 * 2 * Columns) + (column * 2) + (k % 2);
 
     // BFloat16.Round of 16 numbers; each two of them are the halves of a word.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> RoundPairs(Vector512<uint> bits)
     {
         Vector512<uint> rounded = bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One);

@@ -84,6 +84,12 @@ internal unsafe interface ISimd<V>
     /// <summary>Sum of the lanes, in a fixed order.</summary>
     static abstract float Sum(V x);
 
+    /// <summary>The nearest 16-bit integers of two vectors' lanes, ties to even, in a row in memory.</summary>
+    static abstract void StoreShorts(short* p, V a, V b);
+
+    /// <summary>The sums of four vectors' lanes, each in the same fixed order, one after the other in memory.</summary>
+    static abstract void StoreSums(float* p, V a, V b, V c, V d);
+
     /// <summary>Largest lane.</summary>
     static abstract float Largest(V x);
 }

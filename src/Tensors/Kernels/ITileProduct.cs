@@ -6,17 +6,16 @@ namespace PixSearch.Tensors;
 /// </summary>
 internal unsafe interface ITileProduct
 {
-    /// <summary>Floats that a packed row of k numbers takes.</summary>
+    /// <summary>
+    /// Floats that a packed row of k numbers takes; a row may be packed in pieces of a multiple of 32.
+    /// </summary>
     static abstract int RowFloats(int k);
 
     /// <summary>Bytes of a panel of k rows.</summary>
     static abstract long PanelBytes(int k);
 
-    /// <summary>
-    /// Packs one row of a tile; <paramref name="to"/> is its first place, the next is <paramref name="height"/> floats
-    /// on.
-    /// </summary>
-    static abstract void PackRow(float* x, int k, float* to, int height);
+    /// <summary>Packs one row.</summary>
+    static abstract void PackRow(float* x, int k, float* to);
 
     /// <summary>sums [height, 2 * Width] = a b.</summary>
     /// <param name="height">Rows: 1, 2, 4, 6, 8 or 12.</param>

@@ -38,11 +38,16 @@ internal readonly struct PanelLeft<S, V> : ILeft
 /// </summary>
 internal static unsafe class MicroKernel
 {
+    private const int AheadBytesFew = 8 << 10;
+    private const int AheadRows = 128;
+    private const int FewRows = 8;
+
     /// <summary>
-    /// Rows of the panel that are asked for in advance: 16 KB of F32, 8 KB of BF16, what memory brings in some 300 ns
-    /// (with a quarter of that, BF16 products of 8 rows took 1.25 times as long).
+    /// Bytes of a panel that are asked for in advance, what memory brings in some 300 ns: 8 KB, and twice that in F32
+    /// for more than eight rows. With half of it products of 16 rows took 1.06 times as long, with twice of it those of
+    /// one row (512 x 512, weights from memory).
     /// </summary>
-    public const int Ahead = 128;
+    public static int Ahead(int rows, int rowBytes) => rows <= FewRows ? AheadBytesFew : AheadRows * rowBytes;
 
     /// <summary>The smallest height with a kernel that holds this many rows.</summary>
     public static int HeightFor(int rows) => rows switch
@@ -89,7 +94,7 @@ internal static unsafe class MicroKernel
         where V : unmanaged
         where L : struct, IPanels<S, V>
         where A : struct, ILeft =>
-        Run<S, V, L, A>(height, a, b, k, c, ldc, start, startStride, b + (Ahead * L.RowBytes), L.RowBytes);
+        Run<S, V, L, A>(height, a, b, k, c, ldc, start, startStride, b + Ahead(height, L.RowBytes), L.RowBytes);
 
     /// <summary>
     /// The same with a place of its own to ask for: each row of k asks for a row at <paramref name="fetch"/>, which

@@ -29,7 +29,7 @@ internal static unsafe class PanelProduct<S, V, L>
         int shareStep = L.RowBytes / shares;
         for (int i = 0; i < rows; i += S.TileRows)
         {
-            byte* fetch = b + (MicroKernel.Ahead * L.RowBytes);
+            byte* fetch = b + MicroKernel.Ahead(rows, L.RowBytes);
             int step = L.RowBytes;
             if (i > 0 && next is not null && i <= shares * S.TileRows)
             {

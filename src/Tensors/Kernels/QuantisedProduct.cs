@@ -15,7 +15,7 @@ internal readonly unsafe struct QuantisedProduct<S, V> : ITileProduct
     public static long PanelBytes(int k) => QuantisedPanels<S, V>.PanelBytes(k);
 
     /// <inheritdoc/>
-    public static void PackRow(float* x, int k, float* to, int height) => QuantisedRows<S, V>.Pack(x, k, to, height);
+    public static void PackRow(float* x, int k, float* to) => QuantisedRows<S, V>.Pack(x, k, to);
 
     /// <inheritdoc/>
     public static void Run(int height, float* a, byte* b, int k, float* sums) =>
@@ -34,7 +34,7 @@ internal readonly unsafe struct QuantisedDots<S, V> : ITileProduct
     public static long PanelBytes(int k) => QuantisedPanels<S, V>.PanelBytes(k);
 
     /// <inheritdoc/>
-    public static void PackRow(float* x, int k, float* to, int height) => QuantisedRows<S, V>.Pack(x, k, to, height);
+    public static void PackRow(float* x, int k, float* to) => QuantisedRows<S, V>.Pack(x, k, to);
 
     /// <inheritdoc/>
     public static void Run(int height, float* a, byte* b, int k, float* sums)

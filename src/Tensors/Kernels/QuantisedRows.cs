@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace PixSearch.Tensors;
 
@@ -25,21 +24,15 @@ internal static unsafe class QuantisedRows<S, V>
     /// <summary>Floats of a row of k numbers: a scale and 16 pairs a block.</summary>
     public static int Floats(int k) => QuantisedPanels<S, V>.Blocks(k) * (1 + Pairs);
 
-    /// <summary>
-    /// Packs a row into a tile, whose shape is: [block], each [height] scales and then [pair][height].
-    /// </summary>
-    /// <param name="x">The row.</param>
-    /// <param name="k">Its length.</param>
-    /// <param name="to">Its first place; the next is <paramref name="height"/> floats on.</param>
-    /// <param name="height">Rows of the tile.</param>
+    /// <summary>Packs a row. Shape: [block], each a scale and 16 pairs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    public static void Pack(float* x, int k, float* to, int height)
+    public static void Pack(float* x, int k, float* to)
     {
         float* rest = stackalloc float[Block];
-        float* scaled = stackalloc float[Block];
-        int* pairs = stackalloc int[Pairs];
-        for (; k > 0; k -= Block, x += Block, to += (1 + Pairs) * height)
+        float* first = to;
+        V poison = S.Zero;
+        for (; k > 0; k -= Block, x += Block, to += 1 + Pairs)
         {
             float* from = x;
             if (k < Block)
@@ -49,9 +42,7 @@ internal static unsafe class QuantisedRows<S, V>
                 from = rest;
             }
 
-            // A number that is not finite makes the scale, and so the whole result, not-a-number.
             V most = S.Zero;
-            V poison = S.Zero;
             for (int i = 0; i < Block; i += S.Width)
             {
                 V part = S.Load(from + i);
@@ -60,32 +51,16 @@ internal static unsafe class QuantisedRows<S, V>
             }
 
             float largest = S.Largest(most);
-            *to = (largest / Largest) + S.Sum(poison);
+            *to = largest * (1f / Largest);
             V inverse = S.Splat(largest == 0 ? 0 : Largest / largest);
-            for (int i = 0; i < Block; i += S.Width)
+            for (int i = 0; i < Block; i += 2 * S.Width)
             {
-                S.Store(scaled + i, S.Round(S.Multiply(S.Load(from + i), inverse)));
-            }
-
-            for (int i = 0; i < Block; i += Vector256<float>.Count)
-            {
-                PairsOf(Vector256.Load(scaled + i)).Store(pairs + (i / 2));
-            }
-
-            for (int i = 0; i < Pairs; i++)
-            {
-                ((int*)to)[(1 + i) * height] = pairs[i];
+                S.StoreShorts((short*)(to + 1) + i, S.Multiply(S.Load(from + i), inverse),
+                    S.Multiply(S.Load(from + i + S.Width), inverse));
             }
         }
-    }
 
-    // Whole numbers of 16 bits, each two of them the halves of a word.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<int> PairsOf(Vector256<float> whole)
-    {
-        Vector256<ulong> words = Vector256.ConvertToInt32Native(whole).AsUInt64();
-        Vector256<ulong> pairs = (words & Vector256.Create(0xFFFFul))
-            | ((words >> 16) & Vector256.Create(0xFFFF0000ul));
-        return Vector256.Narrow(pairs, Vector256<ulong>.Zero).GetLower().AsInt32();
+        // A number that is not finite makes a scale, and so the whole row of the result, not-a-number.
+        *first += S.Sum(poison);
     }
 }

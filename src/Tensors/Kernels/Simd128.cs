@@ -125,6 +125,23 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreShorts(short* p, Vector128<float> a, Vector128<float> b) =>
+        Vector128.Narrow(Vector128.ConvertToInt32(Vector128.Round(a)), Vector128.ConvertToInt32(Vector128.Round(b)))
+            .Store(p);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(float* p, Vector128<float> a, Vector128<float> b, Vector128<float> c,
+        Vector128<float> d)
+    {
+        p[0] = Vector128.Sum(a);
+        p[1] = Vector128.Sum(b);
+        p[2] = Vector128.Sum(c);
+        p[3] = Vector128.Sum(d);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Vector128<float> x)
     {
         Vector128<float> pair = Vector128.MaxNative(x, Vector128.Shuffle(x, Vector128.Create(2, 3, 0, 1)));

@@ -116,6 +116,25 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreShorts(short* p, Vector256<float> a, Vector256<float> b)
+    {
+        // Packed lane by lane, then the quarters in order.
+        Vector256<short> packed = Avx2.PackSignedSaturate(Avx.ConvertToVector256Int32(a),
+            Avx.ConvertToVector256Int32(b));
+        Avx2.Permute4x64(packed.AsInt64(), 0b_11_01_10_00).AsInt16().Store(p);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(float* p, Vector256<float> a, Vector256<float> b, Vector256<float> c,
+        Vector256<float> d)
+    {
+        Vector256<float> sums = Avx.HorizontalAdd(Avx.HorizontalAdd(a, b), Avx.HorizontalAdd(c, d));
+        (sums.GetLower() + sums.GetUpper()).Store(p);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Vector256<float> x)
     {
         return Simd128.Largest(Vector128.MaxNative(x.GetLower(), x.GetUpper()));

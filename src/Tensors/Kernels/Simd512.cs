@@ -115,6 +115,21 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreShorts(short* p, Vector512<float> a, Vector512<float> b)
+    {
+        Avx512F.ConvertToVector256Int16(Avx512F.ConvertToVector512Int32(a)).Store(p);
+        Avx512F.ConvertToVector256Int16(Avx512F.ConvertToVector512Int32(b)).Store(p + Width);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreSums(float* p, Vector512<float> a, Vector512<float> b, Vector512<float> c,
+        Vector512<float> d) =>
+        Simd256.StoreSums(p, a.GetLower() + a.GetUpper(), b.GetLower() + b.GetUpper(),
+            c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Largest(Vector512<float> x)
     {
         Vector256<float> half = Vector256.MaxNative(x.GetLower(), x.GetUpper());

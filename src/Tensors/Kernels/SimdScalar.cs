@@ -89,5 +89,13 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     public static float Sum(float x) => x;
 
     /// <inheritdoc/>
+    public static void StoreShorts(short* p, float a, float b) =>
+        (p[0], p[1]) = ((short)MathF.Round(a), (short)MathF.Round(b));
+
+    /// <inheritdoc/>
+    public static void StoreSums(float* p, float a, float b, float c, float d) =>
+        (p[0], p[1], p[2], p[3]) = (a, b, c, d);
+
+    /// <inheritdoc/>
     public static float Largest(float x) => x;
 }

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace PixSearch.Tensors;
 
 /// <summary>
@@ -6,6 +8,11 @@ namespace PixSearch.Tensors;
 internal static unsafe class TileRows<P>
     where P : struct, ITileProduct
 {
+    private const int HeightMax = 12;
+
+    // Numbers of k of a piece, and floats at most: 12 KB of stack.
+    private const int PieceNumbers = 256;
+
     /// <summary>Floats that rows of k numbers take in tiles of this many.</summary>
     public static long Count(int rows, int tileRows, int k) => (long)Gemm.RoundUp(rows, tileRows) * P.RowFloats(k);
 
@@ -24,20 +31,32 @@ internal static unsafe class TileRows<P>
         public int K;
         public float* Packed;
 
+        [SkipLocalsInit]
         public readonly void Run(int index, int thread)
         {
             int first = index * TileRows;
             int count = Math.Min(TileRows, Rows - first);
             int height = MicroKernel.HeightFor(count);
             float* tile = At(Packed, first, K);
-            if (count < height)
+            if (height == 1)
             {
-                new Span<float>(tile, P.RowFloats(K) * height).Clear();
+                P.PackRow(X + ((long)first * K), K, tile);
+                return;
             }
 
-            for (int row = 0; row < count; row++)
+            // Rows one after the other, some numbers of k at a time, then all of them turned into the tile.
+            float* rows = stackalloc float[HeightMax * PieceNumbers];
+            for (int k0 = 0; k0 < K; k0 += PieceNumbers)
             {
-                P.PackRow(X + ((long)(first + row) * K), K, tile + row, height);
+                int k = Math.Min(PieceNumbers, K - k0);
+                int floats = P.RowFloats(k);
+                for (int row = 0; row < count; row++)
+                {
+                    P.PackRow(X + ((long)(first + row) * K) + k0, k, rows + (row * floats));
+                }
+
+                Packing.Rows(new GemmOperand(rows, floats, false), 0, count, 0, floats, height,
+                    tile + ((long)P.RowFloats(k0) * height));
             }
         }
     }

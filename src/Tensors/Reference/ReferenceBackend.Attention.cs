@@ -80,6 +80,8 @@ public unsafe partial class ReferenceBackend
         {
             int end = sequence.Start + sequence.RowCount;
             double[] weights = new double[end];
+            float[] ownKeys = Gathered(keys, sequence, store);
+            float[] ownValues = Gathered(values, sequence, store);
             for (int i = 0; i < sequence.RowCount; i++)
             {
                 int position = sequence.Start + i;
@@ -90,7 +92,10 @@ public unsafe partial class ReferenceBackend
                     long at = (((long)(sequence.RowStart + i) * heads) + h) * size;
                     for (int j = 0; j < visible; j++)
                     {
-                        weights[j] = Dot(q + at, keys + PagedAt(sequence, store, j, h / group), size) * scale;
+                        fixed (float* key = &ownKeys[((j * store.Heads) + (h / group)) * size])
+                        {
+                            weights[j] = Dot(q + at, key, size) * scale;
+                        }
                     }
 
                     NormaliseWeights(weights.AsSpan(0, visible));
@@ -99,7 +104,7 @@ public unsafe partial class ReferenceBackend
                         double sum = 0;
                         for (int j = 0; j < visible; j++)
                         {
-                            sum += weights[j] * values[PagedAt(sequence, store, j, h / group) + e];
+                            sum += weights[j] * ownValues[(((j * store.Heads) + (h / group)) * size) + e];
                         }
 
                         y[at + e] = (float)sum;
@@ -109,11 +114,23 @@ public unsafe partial class ReferenceBackend
         }
     }
 
-    private static long PagedAt(PagedSequence sequence, KvStore store, int position, int head)
+    // Keys or values of a sequence. Shape: [positions, heads, size].
+    private static float[] Gathered(float* pages, PagedSequence sequence, KvStore store)
     {
-        long row = ((long)sequence.Pages.Span[position / store.PageSize] * store.PageSize)
-            + (position % store.PageSize);
-        return ((row * store.Heads) + head) * store.HeadSize;
+        int end = sequence.Start + sequence.RowCount;
+        float[] gathered = new float[end * store.Heads * store.HeadSize];
+        fixed (float* to = gathered)
+        {
+            for (int position = 0; position < end; position++)
+            {
+                long row = ((long)sequence.Pages.Span[position / store.PageSize] * store.PageSize)
+                    + (position % store.PageSize);
+                KvCell.Read(store.Type, pages + (row * store.Heads * store.Cell), store.Heads, store.HeadSize,
+                    to + ((long)position * store.Heads * store.HeadSize));
+            }
+        }
+
+        return gathered;
     }
 
     // The gradient of one query: with p = softmax(s) and g = dy v^T, ds = p (g - dy y).

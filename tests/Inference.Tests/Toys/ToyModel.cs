@@ -60,7 +60,9 @@ internal sealed class ToyModel : ISegmentingModel
     /// <summary>Mask decoder calls.</summary>
     public int MaskCalls { get; private set; }
 
-    public KvStore CreateKvStore(int pageCount, int pageSize) => new(Backend, 1, pageCount, pageSize, 1, 2);
+    // The toy keeps token ids in its pages, which only F32 holds exactly.
+    public KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32) =>
+        new(Backend, 1, pageCount, pageSize, 1, 2);
 
     public ModelPrompt BuildPrompt(string question, RgbImage? picture)
     {

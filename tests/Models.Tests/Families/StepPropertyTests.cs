@@ -58,6 +58,26 @@ public sealed class StepPropertyTests
         sequences.ForEach(sequence => sequence.Image?.Dispose());
     }
 
+    /// <summary>Keys and values that lose 2^-9 each move states by about as much, and by something.</summary>
+    [Theory]
+    [InlineData("pixsearch")]
+    [InlineData("pixel-sail")]
+    public void Step_KeysInBF16_StaysCloseToF32(string family)
+    {
+        foreach (string kernels in Backends.Names)
+        {
+            using IBackend backend = Backends.Create(kernels);
+            using ISegmentingModel model = RandomFamilies.Make(family, backend, new SeededRandom(31));
+            using var scope = new TensorScope();
+            Sequence sequence = Make(model, new SeededRandom(32), 3);
+            float[] exact = Read(backend, TokenByToken(model, sequence));
+            float[] rounded = Read(backend, TokenByToken(model, sequence, KvType.BF16));
+            double apart = exact.Zip(rounded, (a, b) => Math.Pow(a - b, 2)).Sum();
+            double size = exact.Sum(a => (double)a * a);
+            Assert.InRange(Math.Sqrt(apart / size), 1e-7, 5e-3);
+        }
+    }
+
     // Two pictures with answers, one token by itself, and as many as the model has positions for.
     private static Sequence Make(ISegmentingModel model, SeededRandom random, int kind)
     {
@@ -85,11 +105,11 @@ public sealed class StepPropertyTests
         return model.Step([sequence.Part(0, sequence.Slots.Length, new int[1])], store).Hidden;
     }
 
-    private static Tensor TokenByToken(ISegmentingModel model, Sequence sequence)
+    private static Tensor TokenByToken(ISegmentingModel model, Sequence sequence, KvType type = KvType.F32)
     {
         int length = sequence.Slots.Length;
         int[] pages = [.. Enumerable.Range(0, (length + 2) / 3).Reverse()];
-        using KvStore store = model.CreateKvStore(pages.Length, 3);
+        using KvStore store = model.CreateKvStore(pages.Length, 3, type);
         var states = new List<Tensor>();
         int first = Math.Max(1, sequence.Prompt.FullEnd);
         for (int at = 0; at < length; at = at == 0 ? first : at + 1)

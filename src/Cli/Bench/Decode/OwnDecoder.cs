@@ -4,7 +4,7 @@ using PixSearch.Tensors;
 namespace PixSearch.Cli.Bench.Decode;
 
 /// <summary>The CPU engine under the benchmark.</summary>
-internal sealed class OwnDecoder(CpuBackend backend, Llama model) : IDecoder
+internal sealed class OwnDecoder(CpuBackend backend, Llama model, KvType kv) : IDecoder
 {
     private const int PageSize = 16;
 
@@ -20,7 +20,7 @@ internal sealed class OwnDecoder(CpuBackend backend, Llama model) : IDecoder
     {
         Dispose();
         int each = (tokensEach + PageSize - 1) / PageSize;
-        _pages = model.CreateKvStore(backend, each * sequences, PageSize);
+        _pages = model.CreateKvStore(backend, each * sequences, PageSize, kv);
         _pagesOf = [.. Enumerable.Range(0, sequences).Select(s => Enumerable.Range(s * each, each).ToArray())];
     }
 

@@ -123,6 +123,9 @@ internal sealed partial class TraceBackend(IGradientBackend inner) : IGradientBa
     }
 
     /// <inheritdoc/>
+    public Tensor KvPages(Shape shape, KvType type) => inner.KvPages(shape, type);
+
+    /// <inheritdoc/>
     public void AppendKv(KvStore store, int layer, Tensor k, Tensor v, PagedBatch batch) =>
         inner.AppendKv(store, layer, k, v, batch);
 
