@@ -18,7 +18,7 @@ public sealed class AssemblerTests
         Check(code => code.DotBF16(30, 0, 5), "62 62 7E 48 52 F5");
         Check(code => code.AddIntegers(10, 9, 24), "62 11 35 48 FE D0");
         Check(code => code.ToFloats(30, 31), "62 01 7C 48 5B F7");
-        Check(code => code.Multiply(1, 6, 4), "62 F1 4C 48 59 CC");
+        Check(code => code.AddProduct(8, 31, 6), "62 72 05 40 B8 C6");
         Check(code => code.MultiplyAdd(31, 1, Assembler.Gpr.Rcx, 64), "62 62 75 48 A8 79 01");
         Check(code => code.ShiftLeft16(22, 7), "62 F1 4D 40 72 F7 10");
         Check(code => code.ShiftRight16(7, 23), "62 B1 45 48 72 D7 10");

@@ -37,14 +37,18 @@ public readonly record struct RotaryTables(Tensor Cos, Tensor Sin)
         int count = rows.Length * headSize;
         float[] cos = ArrayPool<float>.Shared.Rent(count);
         float[] sin = ArrayPool<float>.Shared.Rent(count);
+        Span<float> frequencies = stackalloc float[half];
         for (int j = 0; j < half; j++)
         {
-            double frequency = Math.Pow(theta, -2.0 * j / headSize);
-            ReadOnlySpan<int> positions = j < headSize / 4 ? rows : columns;
-            for (int t = 0; t < positions.Length; t++)
+            // The published implementations keep frequencies and angles in F32; at long positions that matters.
+            frequencies[j] = (float)Math.Pow(theta, -2.0 * j / headSize);
+        }
+
+        for (int t = 0; t < rows.Length; t++)
+        {
+            for (int j = 0; j < half; j++)
             {
-                // The published implementations keep frequencies and angles in F32; at long positions that matters.
-                (float s, float c) = MathF.SinCos(positions[t] * (float)frequency);
+                (float s, float c) = MathF.SinCos((j < headSize / 4 ? rows : columns)[t] * frequencies[j]);
                 int at = (t * headSize) + j;
                 (cos[at], cos[at + half]) = (c, c);
                 (sin[at], sin[at + half]) = (s, s);

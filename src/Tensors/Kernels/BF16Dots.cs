@@ -23,6 +23,9 @@ internal readonly unsafe struct BF16Dots : ITileProduct
     public static int RowFloats(int k) => Steps(k) * DotCode.StepPairs;
 
     /// <inheritdoc/>
+    public static float RowScale(float* x, int k) => 1;
+
+    /// <inheritdoc/>
     public static long PanelBytes(int k) => (long)Steps(k) * StepNumbers * Columns * sizeof(ushort);
 
     /// <summary>Packs a weight [out, in]. Runs once a weight, so it is written for reading.</summary>
@@ -49,7 +52,7 @@ internal readonly unsafe struct BF16Dots : ITileProduct
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void PackRow(float* x, int k, float* to)
+    public static void PackRow(float* x, int k, float scale, float* to)
     {
         float* rest = stackalloc float[Half];
         int left = Steps(k) * StepNumbers;

@@ -14,10 +14,13 @@ internal unsafe interface ITileProduct
     /// <summary>Bytes of a panel of k rows.</summary>
     static abstract long PanelBytes(int k);
 
-    /// <summary>Packs one row.</summary>
-    static abstract void PackRow(float* x, int k, float* to);
+    /// <summary>What packed numbers of a row are multiples of: its sums are multiplied with it.</summary>
+    static abstract float RowScale(float* x, int k);
 
-    /// <summary>sums [height, 2 * Width] = a b.</summary>
+    /// <summary>Packs one row.</summary>
+    static abstract void PackRow(float* x, int k, float scale, float* to);
+
+    /// <summary>sums [height, 2 * Width] = a b, before rows are scaled.</summary>
     /// <param name="height">Rows: 1, 2, 4, 6, 8 or 12.</param>
     /// <param name="a">A tile of packed rows.</param>
     /// <param name="b">A panel.</param>

@@ -52,14 +52,13 @@ internal static unsafe class QuantisedKernel
 
     // Adds a block's sums of one row.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add<S, V>(int row, V left, V right, V scaleLeft, V scaleRight, float* rowScales, float* sums)
+    private static void Add<S, V>(int row, V left, V right, V scaleLeft, V scaleRight, float* sums)
         where S : struct, ISimd<V>
         where V : unmanaged
     {
-        V scale = S.Splat(rowScales[row]);
         float* to = sums + (row * 2 * S.Width);
-        S.Store(to, S.Fma(S.ToFloats(left), S.Multiply(scaleLeft, scale), S.Load(to)));
-        S.Store(to + S.Width, S.Fma(S.ToFloats(right), S.Multiply(scaleRight, scale), S.Load(to + S.Width)));
+        S.Store(to, S.Fma(S.ToFloats(left), scaleLeft, S.Load(to)));
+        S.Store(to + S.Width, S.Fma(S.ToFloats(right), scaleRight, S.Load(to + S.Width)));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -70,8 +69,6 @@ internal static unsafe class QuantisedKernel
         for (; blocks > 0; blocks--)
         {
             uint* scales = (uint*)b;
-            float* rowScales = a;
-            a += 12;
             b += QuantisedPanels<S, V>.HeaderBytes;
             V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
             V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
@@ -124,18 +121,18 @@ internal static unsafe class QuantisedKernel
 
             V scaleLeft = S.LoadLowHalves(scales);
             V scaleRight = S.LoadHighHalves(scales);
-            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(2, l2, r2, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(3, l3, r3, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(4, l4, r4, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(5, l5, r5, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(6, l6, r6, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(7, l7, r7, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(8, l8, r8, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(9, l9, r9, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(10, l10, r10, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(11, l11, r11, scaleLeft, scaleRight, rowScales, sums);
+            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, sums);
+            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, sums);
+            Add<S, V>(2, l2, r2, scaleLeft, scaleRight, sums);
+            Add<S, V>(3, l3, r3, scaleLeft, scaleRight, sums);
+            Add<S, V>(4, l4, r4, scaleLeft, scaleRight, sums);
+            Add<S, V>(5, l5, r5, scaleLeft, scaleRight, sums);
+            Add<S, V>(6, l6, r6, scaleLeft, scaleRight, sums);
+            Add<S, V>(7, l7, r7, scaleLeft, scaleRight, sums);
+            Add<S, V>(8, l8, r8, scaleLeft, scaleRight, sums);
+            Add<S, V>(9, l9, r9, scaleLeft, scaleRight, sums);
+            Add<S, V>(10, l10, r10, scaleLeft, scaleRight, sums);
+            Add<S, V>(11, l11, r11, scaleLeft, scaleRight, sums);
         }
     }
 
@@ -147,8 +144,6 @@ internal static unsafe class QuantisedKernel
         for (; blocks > 0; blocks--)
         {
             uint* scales = (uint*)b;
-            float* rowScales = a;
-            a += 8;
             b += QuantisedPanels<S, V>.HeaderBytes;
             V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
             V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero, l6 = S.Zero, r6 = S.Zero, l7 = S.Zero, r7 = S.Zero;
@@ -187,14 +182,14 @@ internal static unsafe class QuantisedKernel
 
             V scaleLeft = S.LoadLowHalves(scales);
             V scaleRight = S.LoadHighHalves(scales);
-            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(2, l2, r2, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(3, l3, r3, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(4, l4, r4, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(5, l5, r5, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(6, l6, r6, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(7, l7, r7, scaleLeft, scaleRight, rowScales, sums);
+            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, sums);
+            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, sums);
+            Add<S, V>(2, l2, r2, scaleLeft, scaleRight, sums);
+            Add<S, V>(3, l3, r3, scaleLeft, scaleRight, sums);
+            Add<S, V>(4, l4, r4, scaleLeft, scaleRight, sums);
+            Add<S, V>(5, l5, r5, scaleLeft, scaleRight, sums);
+            Add<S, V>(6, l6, r6, scaleLeft, scaleRight, sums);
+            Add<S, V>(7, l7, r7, scaleLeft, scaleRight, sums);
         }
     }
 
@@ -206,8 +201,6 @@ internal static unsafe class QuantisedKernel
         for (; blocks > 0; blocks--)
         {
             uint* scales = (uint*)b;
-            float* rowScales = a;
-            a += 6;
             b += QuantisedPanels<S, V>.HeaderBytes;
             V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
             V l4 = S.Zero, r4 = S.Zero, l5 = S.Zero, r5 = S.Zero;
@@ -240,12 +233,12 @@ internal static unsafe class QuantisedKernel
 
             V scaleLeft = S.LoadLowHalves(scales);
             V scaleRight = S.LoadHighHalves(scales);
-            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(2, l2, r2, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(3, l3, r3, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(4, l4, r4, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(5, l5, r5, scaleLeft, scaleRight, rowScales, sums);
+            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, sums);
+            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, sums);
+            Add<S, V>(2, l2, r2, scaleLeft, scaleRight, sums);
+            Add<S, V>(3, l3, r3, scaleLeft, scaleRight, sums);
+            Add<S, V>(4, l4, r4, scaleLeft, scaleRight, sums);
+            Add<S, V>(5, l5, r5, scaleLeft, scaleRight, sums);
         }
     }
 
@@ -257,8 +250,6 @@ internal static unsafe class QuantisedKernel
         for (; blocks > 0; blocks--)
         {
             uint* scales = (uint*)b;
-            float* rowScales = a;
-            a += 4;
             b += QuantisedPanels<S, V>.HeaderBytes;
             V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero, l2 = S.Zero, r2 = S.Zero, l3 = S.Zero, r3 = S.Zero;
             for (int pair = QuantisedPanels<S, V>.Pairs; pair > 0; pair--)
@@ -284,10 +275,10 @@ internal static unsafe class QuantisedKernel
 
             V scaleLeft = S.LoadLowHalves(scales);
             V scaleRight = S.LoadHighHalves(scales);
-            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(2, l2, r2, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(3, l3, r3, scaleLeft, scaleRight, rowScales, sums);
+            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, sums);
+            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, sums);
+            Add<S, V>(2, l2, r2, scaleLeft, scaleRight, sums);
+            Add<S, V>(3, l3, r3, scaleLeft, scaleRight, sums);
         }
     }
 
@@ -299,8 +290,6 @@ internal static unsafe class QuantisedKernel
         for (; blocks > 0; blocks--)
         {
             uint* scales = (uint*)b;
-            float* rowScales = a;
-            a += 2;
             b += QuantisedPanels<S, V>.HeaderBytes;
             V l0 = S.Zero, r0 = S.Zero, l1 = S.Zero, r1 = S.Zero;
             for (int pair = QuantisedPanels<S, V>.Pairs; pair > 0; pair--)
@@ -320,8 +309,8 @@ internal static unsafe class QuantisedKernel
 
             V scaleLeft = S.LoadLowHalves(scales);
             V scaleRight = S.LoadHighHalves(scales);
-            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
-            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, rowScales, sums);
+            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, sums);
+            Add<S, V>(1, l1, r1, scaleLeft, scaleRight, sums);
         }
     }
 
@@ -333,8 +322,6 @@ internal static unsafe class QuantisedKernel
         for (; blocks > 0; blocks--)
         {
             uint* scales = (uint*)b;
-            float* rowScales = a;
-            a += 1;
             b += QuantisedPanels<S, V>.HeaderBytes;
             V l0 = S.Zero, r0 = S.Zero;
             for (int pair = QuantisedPanels<S, V>.Pairs; pair > 0; pair--)
@@ -351,7 +338,7 @@ internal static unsafe class QuantisedKernel
 
             V scaleLeft = S.LoadLowHalves(scales);
             V scaleRight = S.LoadHighHalves(scales);
-            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, rowScales, sums);
+            Add<S, V>(0, l0, r0, scaleLeft, scaleRight, sums);
         }
     }
 }

@@ -2,7 +2,7 @@ namespace PixSearch.Tensors;
 
 /// <summary>
 /// Products with Q8 weights in integers. An element is the sum over blocks of 32, in order, of an exact integer sum
-/// times two scales.
+/// times the weights' scale, and that times the row's.
 /// </summary>
 internal readonly unsafe struct QuantisedProduct<S, V> : ITileProduct
     where S : struct, ISimd<V>
@@ -15,7 +15,11 @@ internal readonly unsafe struct QuantisedProduct<S, V> : ITileProduct
     public static long PanelBytes(int k) => QuantisedPanels<S, V>.PanelBytes(k);
 
     /// <inheritdoc/>
-    public static void PackRow(float* x, int k, float* to) => QuantisedRows<S, V>.Pack(x, k, to);
+    public static float RowScale(float* x, int k) => QuantisedRows<S, V>.Scale(x, k);
+
+    /// <inheritdoc/>
+    public static void PackRow(float* x, int k, float scale, float* to) =>
+        QuantisedRows<S, V>.Pack(x, k, scale, to);
 
     /// <inheritdoc/>
     public static void Run(int height, float* a, byte* b, int k, float* sums) =>
@@ -34,14 +38,18 @@ internal readonly unsafe struct QuantisedDots<S, V> : ITileProduct
     public static long PanelBytes(int k) => QuantisedPanels<S, V>.PanelBytes(k);
 
     /// <inheritdoc/>
-    public static void PackRow(float* x, int k, float* to) => QuantisedRows<S, V>.Pack(x, k, to);
+    public static float RowScale(float* x, int k) => QuantisedRows<S, V>.Scale(x, k);
+
+    /// <inheritdoc/>
+    public static void PackRow(float* x, int k, float scale, float* to) =>
+        QuantisedRows<S, V>.Pack(x, k, scale, to);
 
     /// <inheritdoc/>
     public static void Run(int height, float* a, byte* b, int k, float* sums)
     {
-        new Span<float>(sums, height * 2 * S.Width).Clear();
         if (k == 0)
         {
+            new Span<float>(sums, height * 2 * S.Width).Clear();
             return;
         }
 

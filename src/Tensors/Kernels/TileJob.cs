@@ -55,7 +55,7 @@ internal unsafe struct TileJob<S, V, P> : IJob
         TileRows<P>.Pack(context.Pool, x, shape.M, tileRows, shape.K, rows.Pointer);
         int panelCount = Gemm.Panels<S, V>(shape.N);
         long panelBytes = Math.Max(1, P.PanelBytes(shape.K));
-        long tileBytes = Math.Max(1, TileRows<P>.Count(tileRows, tileRows, shape.K) * sizeof(float));
+        long tileBytes = Math.Max(1, (long)tileRows * P.RowFloats(shape.K) * sizeof(float));
         int rowsEach = (int)Math.Max(1, TaskRowBytes / tileBytes) * tileRows;
         int rowTasks = (shape.M + rowsEach - 1) / rowsEach;
         int columnTasksMin = (TasksMin + rowTasks - 1) / rowTasks;
@@ -88,7 +88,10 @@ internal unsafe struct TileJob<S, V, P> : IJob
     }
 
     /// <inheritdoc/>
-    /// <remarks>Tasks of the same panels follow each other: weights come from memory once.</remarks>
+    /// <remarks>
+    /// Tasks of the same panels follow each other: weights come from memory once. Within a task a tile stays in the
+    /// first-level cache, and panels, which are asked for in advance, come from the second.
+    /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
     public readonly void Run(int index, int thread)
@@ -100,14 +103,14 @@ internal unsafe struct TileJob<S, V, P> : IJob
         int panel = index / RowTasks * PanelsEach;
         int panelEnd = Math.Min(panel + PanelsEach, Gemm.Panels<S, V>(Shape.N));
         long panelBytes = P.PanelBytes(Shape.K);
-        for (; panel < panelEnd; panel++)
+        for (int row = first; row < rowEnd; row += TileRows)
         {
-            for (int row = first; row < rowEnd; row += TileRows)
+            int count = Math.Min(TileRows, rowEnd - row);
+            float* tile = TileRows<P>.At(Rows, row, Shape.K);
+            for (int p = panel; p < panelEnd; p++)
             {
-                int count = Math.Min(TileRows, rowEnd - row);
-                P.Run(MicroKernel.HeightFor(count), TileRows<P>.At(Rows, row, Shape.K), Panels + (panel * panelBytes),
-                    Shape.K, sums);
-                Write(sums, row, count, panel * width);
+                P.Run(MicroKernel.HeightFor(count), tile, Panels + (p * panelBytes), Shape.K, sums);
+                Write(sums, row, count, p * width);
             }
         }
     }
@@ -127,20 +130,23 @@ internal unsafe struct TileJob<S, V, P> : IJob
         int columns = Math.Min(width, Shape.N - column);
         float* bias = Bias is null ? null : Bias + column;
         float* y = Y + ((long)row * Shape.N) + column;
+        float* scales = TileRows<P>.Scales(Rows, Shape.M, TileRows, Shape.K) + row;
         for (int i = 0; i < count; i++, sums += width, y += Shape.N)
         {
             if (columns == width)
             {
+                V scale = S.Splat(scales[i]);
                 V left = S.Load(sums);
                 V right = S.Load(sums + S.Width);
-                S.Store(y, bias is null ? left : S.Add(left, S.Load(bias)));
-                S.Store(y + S.Width, bias is null ? right : S.Add(right, S.Load(bias + S.Width)));
+                S.Store(y, bias is null ? S.Multiply(left, scale) : S.Fma(left, scale, S.Load(bias)));
+                S.Store(y + S.Width,
+                    bias is null ? S.Multiply(right, scale) : S.Fma(right, scale, S.Load(bias + S.Width)));
                 continue;
             }
 
             for (int j = 0; j < columns; j++)
             {
-                y[j] = sums[j] + (bias is null ? 0 : bias[j]);
+                y[j] = MathF.FusedMultiplyAdd(sums[j], scales[i], bias is null ? 0 : bias[j]);
             }
         }
     }

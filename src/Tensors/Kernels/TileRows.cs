@@ -3,7 +3,8 @@ using System.Runtime.CompilerServices;
 namespace PixSearch.Tensors;
 
 /// <summary>
-/// The left side of a <see cref="TileJob{S, V, P}"/>, packed whole before its tasks. Shape of a tile: [place][height].
+/// The left side of a <see cref="TileJob{S, V, P}"/>, packed whole before its tasks. Shape of a tile: [place][height];
+/// behind the tiles the scale of each row.
 /// </summary>
 internal static unsafe class TileRows<P>
     where P : struct, ITileProduct
@@ -14,7 +15,12 @@ internal static unsafe class TileRows<P>
     private const int PieceNumbers = 256;
 
     /// <summary>Floats that rows of k numbers take in tiles of this many.</summary>
-    public static long Count(int rows, int tileRows, int k) => (long)Gemm.RoundUp(rows, tileRows) * P.RowFloats(k);
+    public static long Count(int rows, int tileRows, int k) =>
+        (long)Gemm.RoundUp(rows, tileRows) * (P.RowFloats(k) + 1);
+
+    /// <summary>Scales of all rows.</summary>
+    public static float* Scales(float* packed, int rows, int tileRows, int k) =>
+        packed + ((long)Gemm.RoundUp(rows, tileRows) * P.RowFloats(k));
 
     /// <summary>Where the tile that begins with a row lies.</summary>
     public static float* At(float* packed, int row, int k) => packed + ((long)row * P.RowFloats(k));
@@ -38,9 +44,15 @@ internal static unsafe class TileRows<P>
             int count = Math.Min(TileRows, Rows - first);
             int height = MicroKernel.HeightFor(count);
             float* tile = At(Packed, first, K);
+            float* scales = Scales(Packed, Rows, TileRows, K) + first;
+            for (int row = 0; row < count; row++)
+            {
+                scales[row] = P.RowScale(X + ((long)(first + row) * K), K);
+            }
+
             if (height == 1)
             {
-                P.PackRow(X + ((long)first * K), K, tile);
+                P.PackRow(X + ((long)first * K), K, *scales, tile);
                 return;
             }
 
@@ -52,7 +64,7 @@ internal static unsafe class TileRows<P>
                 int floats = P.RowFloats(k);
                 for (int row = 0; row < count; row++)
                 {
-                    P.PackRow(X + ((long)(first + row) * K) + k0, k, rows + (row * floats));
+                    P.PackRow(X + ((long)(first + row) * K) + k0, k, scales[row], rows + (row * floats));
                 }
 
                 Packing.Rows(new GemmOperand(rows, floats, false), 0, count, 0, floats, height,

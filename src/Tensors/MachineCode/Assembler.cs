@@ -88,8 +88,8 @@ internal sealed class Assembler
     /// <summary>to = the 32-bit integers of from as floats (vcvtdq2ps).</summary>
     public void ToFloats(int to, int from) => Registers(Map.M0F, Prefix.None, 0x5B, to, 0, from);
 
-    /// <summary>to = x y (vmulps).</summary>
-    public void Multiply(int to, int x, int y) => Registers(Map.M0F, Prefix.None, 0x59, to, x, y);
+    /// <summary>to += x y (vfmadd231ps).</summary>
+    public void AddProduct(int to, int x, int y) => Registers(Map.M0F38, Prefix.P66, 0xB8, to, x, y);
 
     /// <summary>to = to x + 64 bytes at the address (vfmadd213ps).</summary>
     public void MultiplyAdd(int to, int x, Gpr address, int offset) =>

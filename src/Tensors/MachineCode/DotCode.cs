@@ -62,15 +62,12 @@ internal sealed unsafe class DotCode
     /// <summary>Whether there are BF16 kernels: where they are faster than multiply-adds of F32.</summary>
     public bool HasBF16 { get; }
 
-    /// <summary>
-    /// The Q8 kernel of a height (1, 2, 4, 6, 8 or 12), which adds to the sums; its count is of blocks of 32.
-    /// </summary>
+    /// <summary>The Q8 kernel of a height (1, 2, 4, 6, 8 or 12); its count is of blocks of 32.</summary>
     public delegate* unmanaged[SuppressGCTransition]<float*, byte*, nint, float*, void> Q8(int height) =>
         (delegate* unmanaged[SuppressGCTransition]<float*, byte*, nint, float*, void>)_q8[height];
 
     /// <summary>
-    /// The BF16 kernel of a height (1, 2, 4, 6, 8 or 12), which sets the sums; its count is of
-    /// <see cref="StepPairs"/> pairs.
+    /// The BF16 kernel of a height (1, 2, 4, 6, 8 or 12); its count is of <see cref="StepPairs"/> pairs.
     /// </summary>
     public delegate* unmanaged[SuppressGCTransition]<float*, byte*, nint, float*, void> BF16(int height) =>
         (delegate* unmanaged[SuppressGCTransition]<float*, byte*, nint, float*, void>)_bf16[height];
@@ -114,15 +111,32 @@ internal sealed unsafe class DotCode
         return start == 0 ? null : dots;
     }
 
-    // Sums of a block of 32 in registers, several sets of them where rows are few, so that additions do not wait for
-    // each other; after a block they are scaled and added to the sums in memory.
+    // Integer sums of a block of 32 in registers, several sets of them where rows are few, so that additions do not wait
+    // for each other; after a block they are scaled and added to the sums, which are in registers too if they fit.
     private static void WriteQ8(Assembler code, int height)
     {
-        int sets = Math.Min(4, SumRegisters / (2 * height));
-        int start = code.Position;
-        for (int i = 0; i < 2 * height * sets; i++)
+        int count = 2 * height;
+        bool fits = height <= 4;
+        int sets = Math.Min(4, (SumRegisters - (fits ? count : 0)) / count);
+        int first = fits ? FirstSum + count : FirstSum;
+        code.Zero(FirstSum);
+        for (int i = 0; i < count; i++)
         {
-            code.Zero(FirstSum + i);
+            if (fits)
+            {
+                code.Zero(FirstSum + i);
+            }
+            else
+            {
+                code.Store(FirstSum, Sums, i * VectorBytes);
+            }
+        }
+
+        code.Align(VectorBytes);
+        int start = code.Position;
+        for (int i = 0; i < count * sets; i++)
+        {
+            code.Zero(first + i);
         }
 
         code.Prefetch(Panel, AheadQ8);
@@ -135,17 +149,17 @@ internal sealed unsafe class DotCode
             for (int row = 0; row < height; row++)
             {
                 int x = FirstRow + (row % RowRegisters);
-                int sum = FirstSum + (2 * (((pair % sets) * height) + row));
-                code.Broadcast(x, Tile, (((1 + pair) * height) + row) * sizeof(float));
+                int sum = first + (2 * (((pair % sets) * height) + row));
+                code.Broadcast(x, Tile, ((pair * height) + row) * sizeof(float));
                 code.DotShorts(sum, Left, x);
                 code.DotShorts(sum + 1, Right, x);
             }
         }
 
-        for (int i = 2 * height; i < 2 * height * sets; i++)
+        for (int i = count; i < count * sets; i++)
         {
-            int sum = FirstSum + (i % (2 * height));
-            code.AddIntegers(sum, sum, FirstSum + i);
+            int sum = first + (i % count);
+            code.AddIntegers(sum, sum, first + i);
         }
 
         // BF16 scales: the lower and the upper halves of 16 words.
@@ -153,27 +167,31 @@ internal sealed unsafe class DotCode
         code.ShiftLeft16(ScaleLeft, ScaleRight);
         code.ShiftRight16(ScaleRight, ScaleRight);
         code.ShiftLeft16(ScaleRight, ScaleRight);
-        for (int row = 0; row < height; row++)
+        for (int i = 0; i < count; i++)
         {
-            int x = FirstRow + (row % RowRegisters);
-            code.Broadcast(x, Tile, row * sizeof(float));
-            AddScaled(code, 2 * row, ScaleLeft, x, Left);
-            AddScaled(code, (2 * row) + 1, ScaleRight, x, Right);
+            int sum = first + i;
+            int scale = i % 2 == 0 ? ScaleLeft : ScaleRight;
+            code.ToFloats(sum, sum);
+            if (fits)
+            {
+                code.AddProduct(FirstSum + i, sum, scale);
+            }
+            else
+            {
+                code.MultiplyAdd(sum, scale, Sums, i * VectorBytes);
+                code.Store(sum, Sums, i * VectorBytes);
+            }
         }
 
-        code.Add(Tile, (1 + BlockPairs) * height * sizeof(float));
+        code.Add(Tile, BlockPairs * height * sizeof(float));
         code.Add(Panel, HeaderBytes + (BlockPairs * PairBytesQ8));
         code.LoopUntilZero(Count, start);
-        code.Return();
-    }
+        for (int i = 0; i < count && fits; i++)
+        {
+            code.Store(FirstSum + i, Sums, i * VectorBytes);
+        }
 
-    private static void AddScaled(Assembler code, int index, int scale, int rowScale, int product)
-    {
-        int sum = FirstSum + index;
-        code.ToFloats(sum, sum);
-        code.Multiply(product, scale, rowScale);
-        code.MultiplyAdd(sum, product, Sums, index * VectorBytes);
-        code.Store(sum, Sums, index * VectorBytes);
+        code.Return();
     }
 
     private static void WriteBF16(Assembler code, int height)
