@@ -5,6 +5,9 @@ namespace PixSearch.Cli;
 /// <summary>Terminal output over the writer of an invocation, so that tests can read it.</summary>
 internal static class CliConsole
 {
+    // Wide enough for every column of a table when the output is a file or a pipe.
+    private const int PipeWidth = 160;
+
     /// <summary>A console; with a terminal's abilities only when the writer is the process's and is no pipe.</summary>
     public static IAnsiConsole For(TextWriter output)
     {
@@ -20,8 +23,19 @@ internal static class CliConsole
             Interactive = InteractionSupport.No,
             Out = new AnsiConsoleOutput(output),
         });
-        console.Profile.Width = 160;
+        console.Profile.Width = PipeWidth;
         return console;
+    }
+
+    /// <summary>Prints a table in full width: a pipe counts as 80 columns, which would break its cells.</summary>
+    public static void Write(Table table)
+    {
+        if (Console.IsOutputRedirected)
+        {
+            AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, PipeWidth);
+        }
+
+        AnsiConsole.Write(table);
     }
 
     /// <summary>Runs work under a progress bar; without a terminal the work runs alone and reports nothing.</summary>

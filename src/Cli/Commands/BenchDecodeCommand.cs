@@ -102,7 +102,7 @@ internal static class BenchDecodeCommand
             }
         }
 
-        AnsiConsole.Write(table);
+        CliConsole.Write(table);
         console.WriteLine(library is null ? missing
             : $"{NativePeers.ThreadCount} thread(s) each, in turns; each turn began when all other threads of the "
                 + "process slept" + (restless == 0 ? "." : $", but for {restless} turns: mistrust the ratios."));

@@ -78,7 +78,7 @@ internal static class BenchGatewayCommand
                 $"{result.AnswersPerSecond:0}");
         }
 
-        AnsiConsole.Write(table);
+        CliConsole.Write(table);
         Directory.CreateDirectory(output);
         string path = Path.Combine(output, "gateway.json");
         await File.WriteAllTextAsync(path, JsonSerializer.Serialize(new { texts, stepMs = step, results }, s_json)

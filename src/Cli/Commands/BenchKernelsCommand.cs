@@ -90,8 +90,6 @@ internal static class BenchKernelsCommand
         AnsiConsole.WriteLine(
             $"{benchmark.BackendName}: peak {Giga(limits.PeakFlops)} GF/s, read {Giga(limits.CacheBytes)} GB/s "
             + $"from caches, {Giga(limits.MemoryBytes)} GB/s from memory");
-        // Wide enough for every column when the output is a file or a pipe.
-        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 118);
         var table = new Table();
         table.AddColumns(["kernel", "shape", "us", "GF/s", "of bound",
             .. benchmark.PeerNames.Select(name => $"{name} GF/s"), "ratio"]);
@@ -105,7 +103,7 @@ internal static class BenchKernelsCommand
                 double.IsNaN(result.Ratio) ? "" : Number(result.Ratio, "0.00")]);
         }
 
-        AnsiConsole.Write(table);
+        CliConsole.Write(table);
         foreach (string line in Summary(results).Append(Fairness(benchmark)))
         {
             AnsiConsole.WriteLine(line);

@@ -70,7 +70,7 @@ internal static class BenchPartsCommand
             table.AddRow(part.Name, Number(part.Milliseconds), $"{part.Bytes}", string.Join("; ", shares));
         }
 
-        AnsiConsole.Write(table);
+        CliConsole.Write(table);
         Directory.CreateDirectory(output);
         string path = Path.Combine(output, "parts.json");
         File.WriteAllText(path, JsonSerializer.Serialize(new { context, repeats, parts }, s_json) + "\n");

@@ -175,7 +175,7 @@ internal static class BenchServeCommand
                 Pair(result.SearchTurn), Pair(result.EndToEnd), $"{result.Refused}", $"{result.Failed}");
         }
 
-        AnsiConsole.Write(table);
+        CliConsole.Write(table);
         foreach (PausePolicyResult one in policies)
         {
             double drop = policies.First(other => other.Policy == PausePolicy.Drop).QuestionsPerSecond;

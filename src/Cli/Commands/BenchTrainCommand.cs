@@ -113,7 +113,7 @@ internal static class BenchTrainCommand
         }
 
         table.AddRow("AdamW", "", "", Text($"{times.UpdateMs:0.0}"), Text($"{100 * times.UpdateMs / total:0.0} %"));
-        AnsiConsole.Write(table);
+        CliConsole.Write(table);
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
