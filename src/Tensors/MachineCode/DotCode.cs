@@ -111,8 +111,8 @@ internal sealed unsafe class DotCode
         return start == 0 ? null : dots;
     }
 
-    // Integer sums of a block of 32 in registers, several sets of them where rows are few, so that additions do not wait
-    // for each other; after a block they are scaled and added to the sums, which are in registers too if they fit.
+    // Integer sums of a block of 32 in registers, several sets of them where rows are few, so that additions do not
+    // wait for each other; after a block they are scaled and added to the sums, which are in registers too if they fit.
     private static void WriteQ8(Assembler code, int height)
     {
         int count = 2 * height;
