@@ -35,8 +35,11 @@ public sealed record SiloSettings
     /// </summary>
     public string Backend { get; init; } = "cpu";
 
-    /// <summary>How keys and values of the contexts are held: <c>f32</c>, or <c>bf16</c> in half the memory.</summary>
-    public KvType Kv { get; init; } = KvType.F32;
+    /// <summary>
+    /// How keys and values of the contexts are held: <c>f32</c>, or <c>bf16</c> in half the memory; by default bf16
+    /// unless the model's weights are f32.
+    /// </summary>
+    public KvType? Kv { get; init; }
 
     /// <summary>Address or host name that other silos reach this one at.</summary>
     public string AdvertisedAddress { get; init; } = "127.0.0.1";
@@ -113,8 +116,9 @@ public sealed record SiloSettings
             Encoder = Text("ENCODER", defaults.Encoder),
             Indexes = Text("INDEXES", defaults.Indexes),
             Backend = Text("BACKEND", defaults.Backend),
-            Kv = Text("KV", "f32") switch
+            Kv = Text("KV", "") switch
             {
+                "" => null,
                 "f32" => KvType.F32,
                 "bf16" => KvType.BF16,
                 string text => throw new PixException(PixErrorKind.InvalidArgument,
