@@ -50,11 +50,8 @@ public interface ISegmentingModel : IDisposable
     /// <summary>Ids that end the answer.</summary>
     IReadOnlySet<int> EndTokens { get; }
 
-    /// <summary>
-    /// A page store that fits this model; without a type its numbers are as the weights are held: BF16, unless those
-    /// are all F32.
-    /// </summary>
-    KvStore CreateKvStore(int pageCount, int pageSize, KvType? type = null);
+    /// <summary>A page store that fits this model.</summary>
+    KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32);
 
     /// <summary>The prompt of the family's template, with the picture's slots in place.</summary>
     ModelPrompt BuildPrompt(string question, RgbImage? picture);

@@ -62,7 +62,7 @@ public sealed class ScriptedModel : ISegmentingModel
     public IReadOnlySet<int> EndTokens => _inner.EndTokens;
 
     /// <inheritdoc/>
-    public KvStore CreateKvStore(int pageCount, int pageSize, KvType? type = null) =>
+    public KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32) =>
         _inner.CreateKvStore(pageCount, pageSize, type);
 
     /// <inheritdoc/>

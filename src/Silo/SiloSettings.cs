@@ -35,11 +35,8 @@ public sealed record SiloSettings
     /// </summary>
     public string Backend { get; init; } = "cpu";
 
-    /// <summary>
-    /// How keys and values of the contexts are held: <c>f32</c>, or <c>bf16</c> in half the memory; by default bf16
-    /// unless the model's weights are f32.
-    /// </summary>
-    public KvType? Kv { get; init; }
+    /// <summary>How keys and values of the contexts are held: <c>f32</c>, or <c>bf16</c> in half the memory.</summary>
+    public KvType Kv { get; init; } = KvType.F32;
 
     /// <summary>Address or host name that other silos reach this one at.</summary>
     public string AdvertisedAddress { get; init; } = "127.0.0.1";
@@ -116,9 +113,8 @@ public sealed record SiloSettings
             Encoder = Text("ENCODER", defaults.Encoder),
             Indexes = Text("INDEXES", defaults.Indexes),
             Backend = Text("BACKEND", defaults.Backend),
-            Kv = Text("KV", "") switch
+            Kv = Text("KV", "f32") switch
             {
-                "" => null,
                 "f32" => KvType.F32,
                 "bf16" => KvType.BF16,
                 string text => throw new PixException(PixErrorKind.InvalidArgument,

@@ -158,10 +158,10 @@ internal static class ServeCommand
             DefaultValueFactory = _ => new EngineOptions().TokenBudget,
         };
 
-        private Option<KvType?> Kv { get; } = new("--kv")
+        private Option<KvType> Kv { get; } = new("--kv")
         {
-            Description = "How keys and values of the contexts are held: f32, or bf16 in half the memory; by default "
-                + "bf16 unless the weights are f32.",
+            Description = "How keys and values of the contexts are held: f32, or bf16 in half the memory.",
+            DefaultValueFactory = _ => KvType.F32,
         };
 
         private Option<PausePolicy> Pause { get; } = new("--pause-policy")

@@ -29,11 +29,8 @@ public sealed record EngineOptions
     /// <summary>Pages of the key/value store; at least one whole context.</summary>
     public int PageCount { get; init; } = 64;
 
-    /// <summary>
-    /// How the store holds its numbers: BF16 takes half the memory and half of what decoding reads. Null: as the
-    /// model's weights are held.
-    /// </summary>
-    public KvType? KvType { get; init; }
+    /// <summary>How the store holds its numbers: BF16 takes half the memory and half of what decoding reads.</summary>
+    public KvType KvType { get; init; } = KvType.F32;
 
     /// <summary>Most rows in one step: decode rows first, then chunks of prompts and evidence.</summary>
     public int TokenBudget { get; init; } = 256;

@@ -59,8 +59,8 @@ public abstract class DecoderModel : ISegmentingModel
     private protected Llama Decoder { get; }
 
     /// <inheritdoc/>
-    public KvStore CreateKvStore(int pageCount, int pageSize, KvType? type = null) =>
-        Decoder.CreateKvStore(Backend, pageCount, pageSize, type ?? TypeOfWeights());
+    public KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32) =>
+        Decoder.CreateKvStore(Backend, pageCount, pageSize, type);
 
     /// <inheritdoc/>
     public abstract ModelPrompt BuildPrompt(string question, RgbImage? picture);
@@ -117,7 +117,4 @@ public abstract class DecoderModel : ISegmentingModel
     private protected static TEncoding Own<TEncoding>(IImageEncoding image)
         where TEncoding : class, IImageEncoding => image as TEncoding
             ?? throw new ArgumentException($"An encoding of type {image.GetType().Name} is of another model.");
-
-    private KvType TypeOfWeights() =>
-        Weights.All.All(weight => weight.Type == WeightType.F32) ? KvType.F32 : KvType.BF16;
 }

@@ -17,7 +17,7 @@ internal unsafe struct PagedRow
 
 /// <summary>
 /// Attention of single query rows over pages: a task is one row and some of its key/value heads. Keys and values are
-/// read position by position, four at a time, so that memory is read from end to end, some positions ahead: with many
+/// read position by position, four at a time, so that memory is read from end to end, one page ahead: with many
 /// sequences they come from memory, and a head's own elements lie a whole row apart.
 /// </summary>
 internal unsafe struct PagedDecodeJob<S, V, K> : IJob

@@ -96,7 +96,7 @@ public sealed class SteadyStateTests
 
         public IReadOnlySet<int> EndTokens => inner.EndTokens;
 
-        public KvStore CreateKvStore(int pageCount, int pageSize, KvType? type = null) =>
+        public KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32) =>
             inner.CreateKvStore(pageCount, pageSize, type);
 
         public ModelPrompt BuildPrompt(string question, RgbImage? picture) => inner.BuildPrompt(question, picture);

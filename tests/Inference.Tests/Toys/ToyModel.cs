@@ -61,7 +61,7 @@ internal sealed class ToyModel : ISegmentingModel
     public int MaskCalls { get; private set; }
 
     // The toy keeps token ids in its pages, which only F32 holds exactly.
-    public KvStore CreateKvStore(int pageCount, int pageSize, KvType? type = null) =>
+    public KvStore CreateKvStore(int pageCount, int pageSize, KvType type = KvType.F32) =>
         new(Backend, 1, pageCount, pageSize, 1, 2);
 
     public ModelPrompt BuildPrompt(string question, RgbImage? picture)
