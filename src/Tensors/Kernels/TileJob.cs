@@ -115,8 +115,8 @@ internal unsafe struct TileJob<S, V, P> : IJob
         }
     }
 
-    // Rows of a tile such that the last tile of a few rows is no lower than the others: sixteen rows are two tiles of
-    // eight and not twelve and four, whose sums would wait for each other.
+    // Rows of a tile such that all tiles are about as high: sixteen rows are two tiles of eight, not twelve and four,
+    // which would read the panel a second time for little.
     private static int EvenTile(int rows)
     {
         int tiles = (rows + S.TileRows - 1) / S.TileRows;
