@@ -37,7 +37,7 @@ public readonly record struct RotaryTables(Tensor Cos, Tensor Sin)
         int count = rows.Length * headSize;
         float[] cos = ArrayPool<float>.Shared.Rent(count);
         float[] sin = ArrayPool<float>.Shared.Rent(count);
-        Span<float> frequencies = stackalloc float[half];
+        float[] frequencies = ArrayPool<float>.Shared.Rent(half);
         for (int j = 0; j < half; j++)
         {
             // The published implementations keep frequencies and angles in F32; at long positions that matters.
@@ -58,6 +58,7 @@ public readonly record struct RotaryTables(Tensor Cos, Tensor Sin)
         var shape = new Shape(rows.Length, headSize);
         var tables = new RotaryTables(backend.From(cos.AsSpan(0, count), shape),
             backend.From(sin.AsSpan(0, count), shape));
+        ArrayPool<float>.Shared.Return(frequencies);
         ArrayPool<float>.Shared.Return(cos);
         ArrayPool<float>.Shared.Return(sin);
         return tables;

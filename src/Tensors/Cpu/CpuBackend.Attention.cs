@@ -51,14 +51,8 @@ public sealed unsafe partial class CpuBackend
         using Scratch gathered = new(Memory, 2L * end * width);
         float* k = gathered.Pointer;
         float* v = k + ((long)end * width);
-        ReadOnlySpan<int> pages = sequence.Pages.Span;
-        for (int first = 0; first < end; first += store.PageSize)
-        {
-            int cells = Math.Min(store.PageSize, end - first) * store.Heads;
-            long from = (long)pages[first / store.PageSize] * store.PageSize * store.Heads * store.Cell;
-            KvCell.Read(store.Type, keys + from, cells, store.HeadSize, k + ((long)first * width));
-            KvCell.Read(store.Type, values + from, cells, store.HeadSize, v + ((long)first * width));
-        }
+        KvCell.Gather(store, keys, sequence, k);
+        KvCell.Gather(store, values, sequence, v);
 
         var shape = new AttentionShape
         {

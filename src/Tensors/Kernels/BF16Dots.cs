@@ -17,7 +17,6 @@ internal readonly unsafe struct BF16Dots : ITileProduct
     public const int Columns = 32;
 
     private const int StepNumbers = 2 * DotCode.StepPairs;
-    private const int Half = 8;
 
     /// <inheritdoc/>
     public static int RowFloats(int k) => Steps(k) * DotCode.StepPairs;
@@ -54,19 +53,22 @@ internal readonly unsafe struct BF16Dots : ITileProduct
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void PackRow(float* x, int k, float scale, float* to)
     {
-        float* rest = stackalloc float[Half];
-        int left = Steps(k) * StepNumbers;
-        for (; left >= 2 * Half && k >= 2 * Half; left -= 2 * Half, k -= 2 * Half, x += 2 * Half, to += Half)
+        float* rest = stackalloc float[StepNumbers];
+        for (; k > 0; k -= StepNumbers, x += StepNumbers, to += DotCode.StepPairs)
         {
-            RoundPairs(Vector512.Load((uint*)x)).Store((uint*)to);
-        }
+            float* from = x;
+            if (k < StepNumbers)
+            {
+                new Span<float>(rest, StepNumbers).Clear();
+                new ReadOnlySpan<float>(x, k).CopyTo(new Span<float>(rest, StepNumbers));
+                from = rest;
+            }
 
-        for (; left > 0; left -= Half, k -= Half, x += Half, to += Half / 2)
-        {
-            new Span<float>(rest, Half).Clear();
-            new ReadOnlySpan<float>(x, Math.Clamp(k, 0, Half)).CopyTo(new Span<float>(rest, Half));
-            Vector256<uint> padded = Vector256.Load((uint*)rest);
-            RoundPairs(Vector512.Create(padded, padded)).GetLower().Store((uint*)to);
+            // Each two numbers are the halves of a word.
+            Vector256<ulong> words = BFloat16.RoundUpper(Vector256.Load((uint*)from)).AsUInt64();
+            Vector256<ulong> pairs = ((words >> 16) & Vector256.Create(0xFFFFul))
+                | ((words >> 32) & Vector256.Create(0xFFFF0000ul));
+            Vector256.Narrow(pairs, Vector256<ulong>.Zero).GetLower().Store((uint*)to);
         }
     }
 
@@ -85,19 +87,4 @@ internal readonly unsafe struct BF16Dots : ITileProduct
     private static int Steps(int k) => (k + StepNumbers - 1) / StepNumbers;
 
     private static int Place(int column, int k) => (k / 2 * 2 * Columns) + (column * 2) + (k % 2);
-
-    // BFloat16.Round of 16 numbers; each two of them are the halves of a word.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> RoundPairs(Vector512<uint> bits)
-    {
-        Vector512<uint> rounded = bits + Vector512.Create(0x7FFFu) + ((bits >> 16) & Vector512<uint>.One);
-        Vector512<float> numbers = bits.AsSingle();
-        Vector512<uint> quiet = bits | Vector512.Create(0x400000u);
-        Vector512<uint> halves = Vector512.ConditionalSelect(Vector512.Equals(numbers, numbers).AsUInt32(), rounded,
-            quiet);
-        Vector512<ulong> words = halves.AsUInt64();
-        Vector512<ulong> pairs = ((words >> 16) & Vector512.Create(0xFFFFul))
-            | ((words >> 32) & Vector512.Create(0xFFFF0000ul));
-        return Vector512.Narrow(pairs, Vector512<ulong>.Zero).GetLower();
-    }
 }

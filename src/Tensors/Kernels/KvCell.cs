@@ -35,8 +35,8 @@ internal static unsafe class KvCell
             {
                 for (int i = 0; i < Half; i += Vector256<float>.Count)
                 {
-                    Vector256<uint> low = Round(Vector256.Load((uint*)from + e + i));
-                    Vector256<uint> high = Round(Vector256.Load((uint*)from + e + Half + i));
+                    Vector256<uint> low = BFloat16.RoundUpper(Vector256.Load((uint*)from + e + i));
+                    Vector256<uint> high = BFloat16.RoundUpper(Vector256.Load((uint*)from + e + Half + i));
                     ((low >> 16) | (high & Vector256.Create(0xFFFF0000u))).Store((uint*)to + (e / 2) + i);
                 }
             }
@@ -94,12 +94,17 @@ internal static unsafe class KvCell
         return BitConverter.UInt32BitsToSingle(e - start < half ? word << 16 : word & 0xFFFF0000u);
     }
 
-    // BFloat16.Round; the result is in the upper half, the lower one is not cleared.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector256<uint> Round(Vector256<uint> bits)
+    /// <summary>Keys or values of a sequence from its pages. Shape: [positions, heads, size].</summary>
+    public static void Gather(KvStore store, float* pages, in PagedSequence sequence, float* to)
     {
-        Vector256<uint> rounded = bits + Vector256.Create(0x7FFFu) + ((bits >> 16) & Vector256<uint>.One);
-        Vector256<uint> isNumber = Vector256.Equals(bits.AsSingle(), bits.AsSingle()).AsUInt32();
-        return Vector256.ConditionalSelect(isNumber, rounded, bits | Vector256.Create(0x400000u));
+        int end = sequence.Start + sequence.RowCount;
+        int width = store.Heads * store.HeadSize;
+        ReadOnlySpan<int> order = sequence.Pages.Span;
+        for (int first = 0; first < end; first += store.PageSize, to += (long)store.PageSize * width)
+        {
+            long from = (long)order[first / store.PageSize] * store.PageSize * store.Heads * store.Cell;
+            int cells = Math.Min(store.PageSize, end - first) * store.Heads;
+            Read(store.Type, pages + from, cells, store.HeadSize, to);
+        }
     }
 }

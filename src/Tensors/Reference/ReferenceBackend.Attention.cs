@@ -117,17 +117,10 @@ public unsafe partial class ReferenceBackend
     // Keys or values of a sequence. Shape: [positions, heads, size].
     private static float[] Gathered(float* pages, PagedSequence sequence, KvStore store)
     {
-        int end = sequence.Start + sequence.RowCount;
-        float[] gathered = new float[end * store.Heads * store.HeadSize];
+        float[] gathered = new float[(sequence.Start + sequence.RowCount) * store.Heads * store.HeadSize];
         fixed (float* to = gathered)
         {
-            for (int position = 0; position < end; position++)
-            {
-                long row = ((long)sequence.Pages.Span[position / store.PageSize] * store.PageSize)
-                    + (position % store.PageSize);
-                KvCell.Read(store.Type, pages + (row * store.Heads * store.Cell), store.Heads, store.HeadSize,
-                    to + ((long)position * store.Heads * store.HeadSize));
-            }
+            KvCell.Gather(store, pages, sequence, to);
         }
 
         return gathered;
